@@ -64,6 +64,10 @@ impl GroupVersionKind {
         GroupVersion { group: self.group.clone(), version: self.version.clone() }
     }
 
+    pub fn group_kind(&self) -> GroupKind {
+        GroupKind { group: self.group.clone(), kind: self.kind.clone() }
+    }
+
     /// The value of an object's `apiVersion` field.
     pub fn api_version(&self) -> String {
         self.group_version().to_string()
@@ -74,6 +78,29 @@ impl fmt::Display for GroupVersionKind {
     /// As upstream prints it: `apps/v1, Kind=Deployment` (`/v1, Kind=Pod` for the core group).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}, Kind={}", self.group, self.version, self.kind)
+    }
+}
+
+/// A kind without its version: `Deployment.apps`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupKind {
+    pub group: Name,
+    pub kind: Name,
+}
+
+impl GroupKind {
+    pub fn new(group: impl Into<Name>, kind: impl Into<Name>) -> Self {
+        Self { group: group.into(), kind: kind.into() }
+    }
+}
+
+impl fmt::Display for GroupKind {
+    /// As upstream's messages print it: `Pod`, `Deployment.apps`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.group {
+            "" => f.write_str(&self.kind),
+            group => write!(f, "{}.{group}", self.kind),
+        }
     }
 }
 

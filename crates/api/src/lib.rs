@@ -3,9 +3,16 @@
 //! entropy, and no knowledge of any one kind.
 
 pub mod entry;
+pub mod field;
+pub mod goprint;
 pub mod gvk;
+pub mod list_meta;
 pub mod object;
+pub mod status;
 
 pub use entry::Entry;
-pub use gvk::{GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource};
+pub use field::{FieldError, FieldErrors, Path};
+pub use gvk::{GroupKind, GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource};
+pub use list_meta::ListMeta;
 pub use object::{Object, ObjectKey};
+pub use status::{Cause, Reason, Result, Status};
