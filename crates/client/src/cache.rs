@@ -1,0 +1,49 @@
+//! Cached cluster state: the server's own, or a list+watch copy of a part of it.
+
+use std::sync::Arc;
+
+use ironclad_api::{Entry, GroupResource, ObjectKey};
+
+/// One object's step from one version to the next. At least one side is there.
+#[derive(Clone)]
+pub struct Change {
+    pub resource: GroupResource,
+    /// `None` when the object was created.
+    pub old: Option<Arc<Entry>>,
+    /// `None` when the object was deleted.
+    pub new: Option<Arc<Entry>>,
+}
+
+impl Change {
+    /// The newest version there is: the new one, or the last of a deleted object.
+    pub fn entry(&self) -> &Arc<Entry> {
+        match (&self.new, &self.old) {
+            (Some(entry), _) | (None, Some(entry)) => entry,
+            (None, None) => unreachable!("a change has at least one side"),
+        }
+    }
+}
+
+/// Told of every change, in commit order, on the task that applies it.
+pub trait Observer: Send + Sync + 'static {
+    /// Must return at once: put what is to be done on a queue.
+    fn changed(&self, change: &Change);
+}
+
+/// Reads of cached state. Never blocks, never fails: what is not there is `None`.
+///
+/// A resource is cached in its storage version (`v1` for every kind that has one).
+pub trait Cache: Send + Sync + 'static {
+    fn get(&self, resource: &GroupResource, key: &ObjectKey) -> Option<Arc<Entry>>;
+
+    /// The objects of a namespace, or of all with `None`, in key order.
+    fn list(&self, resource: &GroupResource, namespace: Option<&str>) -> Vec<Arc<Entry>>;
+
+    /// Calls `observer` for every change of `resources` from now on; an empty list
+    /// means all resources, custom ones included. What is cached already is
+    /// reported first, as creations.
+    fn observe(&self, resources: &[GroupResource], observer: Arc<dyn Observer>);
+
+    /// The newest revision that this cache has applied.
+    fn revision(&self) -> u64;
+}

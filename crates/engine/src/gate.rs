@@ -1,0 +1,101 @@
+//! Who asks, whether they may, and what else has a say.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ironclad_api::status::Status;
+use ironclad_api::{GroupVersionKind, Object};
+use ironclad_client::request::Target;
+use ironclad_env::BoxFuture;
+use parking_lot::Mutex;
+
+/// An authenticated identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct User {
+    pub name: String,
+    pub uid: String,
+    pub groups: Vec<String>,
+    pub extra: BTreeMap<String, Vec<String>>,
+}
+
+/// One request's identity and what it gathers on its way.
+#[derive(Clone, Default)]
+pub struct Context {
+    pub user: Arc<User>,
+    /// The first word of it names the field manager when the client gives none.
+    pub user_agent: String,
+    /// Texts for `Warning` headers, bounded by the shell.
+    pub warnings: Arc<Mutex<Vec<String>>>,
+    /// Annotations for the audit log.
+    pub audit: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+impl Context {
+    pub fn new(user: Arc<User>, user_agent: impl Into<String>) -> Self {
+        Self { user, user_agent: user_agent.into(), ..Self::default() }
+    }
+
+    pub fn warn(&self, text: impl Into<String>) {
+        self.warnings.lock().push(text.into());
+    }
+}
+
+/// What authorization is asked: `authorization.k8s.io` attributes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    pub user: Arc<User>,
+    pub verb: String,
+    pub group: String,
+    pub version: String,
+    pub resource: String,
+    pub subresource: String,
+    pub namespace: String,
+    pub name: String,
+    /// The URL path of a non-resource request; empty for resources.
+    pub path: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    Allow {
+        reason: String,
+    },
+    Deny {
+        reason: String,
+    },
+    /// Nobody had an opinion: denied, and `reason` says what was lacking.
+    NoOpinion {
+        reason: String,
+    },
+}
+
+pub trait Authorizer: Send + Sync + 'static {
+    fn authorize<'a>(&'a self, attributes: &'a Attributes) -> BoxFuture<'a, Decision>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdmissionOperation {
+    Create,
+    Update,
+    Delete,
+    Connect,
+}
+
+/// One write as admission sees it.
+pub struct AdmissionRequest<'a> {
+    pub context: &'a Context,
+    pub operation: AdmissionOperation,
+    pub target: &'a Target,
+    pub kind: &'a GroupVersionKind,
+    /// `None` for deletes.
+    pub object: Option<&'a mut Object>,
+    /// `None` for creates.
+    pub old: Option<&'a Object>,
+    pub dry_run: bool,
+}
+
+/// The admission plugins as one: mutation in order, then validation.
+pub trait Admission: Send + Sync + 'static {
+    fn mutate<'a>(&'a self, request: &'a mut AdmissionRequest<'_>) -> BoxFuture<'a, Result<(), Status>>;
+    fn validate<'a>(&'a self, request: &'a AdmissionRequest<'_>) -> BoxFuture<'a, Result<(), Status>>;
+}

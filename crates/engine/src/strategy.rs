@@ -1,0 +1,266 @@
+//! What a kind is: data plus a strategy.
+
+use std::sync::Arc;
+
+use ironclad_api::field::FieldError;
+use ironclad_api::gvk::Name;
+use ironclad_api::params::PropagationPolicy;
+use ironclad_api::schema::SchemaRef;
+use ironclad_api::status::Status;
+use ironclad_api::{GroupResource, GroupVersionKind, Object};
+use ironclad_client::Cache;
+use ironclad_client::request::Target;
+use ironclad_env::{BoxFuture, Env};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::gate::{Context, User};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Cluster,
+    Namespaced,
+}
+
+/// The data of a kind. Routes, discovery, OpenAPI and tables are derived from it.
+pub struct KindSpec {
+    pub group: Name,
+    pub kind: Name,
+    /// The plural in URLs: `deployments`.
+    pub resource: Name,
+    pub singular: Name,
+    pub short_names: Vec<Name>,
+    pub categories: Vec<Name>,
+    pub scope: Scope,
+    /// Served versions, most preferred first. Exactly one is `storage`.
+    pub versions: Vec<VersionSpec>,
+    pub subresources: Vec<Subresource>,
+    /// The verbs of the main resource; [`ALL_VERBS`] for most.
+    pub verbs: &'static [&'static str],
+    /// The columns of `kubectl get`, `Name` first and `Age` where upstream has it.
+    pub columns: Vec<Column>,
+    /// Selectable fields beyond `metadata.name` and `metadata.namespace`.
+    pub selectable: Vec<SelectableField>,
+    /// Whether a change of anything but metadata and status raises `metadata.generation`.
+    pub generation: bool,
+    /// The store's key prefix below `/registry/` where it is not the plural
+    /// (`services/specs`, `minions`; `<group>/<plural>` for custom resources).
+    pub storage_prefix: Option<Name>,
+}
+
+pub const ALL_VERBS: &[&str] =
+    &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+
+pub struct VersionSpec {
+    pub version: Name,
+    pub storage: bool,
+    /// The schema of the object in this version.
+    pub schema: SchemaRef,
+}
+
+/// A field that `fieldSelector` may name, as a dotted path (`spec.nodeName`), and its text in an object.
+#[derive(Clone, Copy)]
+pub struct SelectableField {
+    pub path: &'static str,
+    pub read: fn(&Object) -> String,
+}
+
+/// One column of a table.
+pub struct Column {
+    pub name: Name,
+    /// `string`, `integer`, `number`, `boolean` or `date`.
+    pub column_type: &'static str,
+    /// `name` for the Name column; empty for most.
+    pub format: &'static str,
+    pub description: Name,
+    /// 0 is always shown; 1 only with `-o wide`.
+    pub priority: i32,
+    pub cell: Cell,
+}
+
+/// How a cell is computed from the object; `now` is for ages.
+pub type Cell = Box<dyn Fn(&Object, Timestamp) -> Value + Send + Sync>;
+
+pub struct Subresource {
+    pub name: Name,
+    /// The kind of the body where it is another than the parent's (`autoscaling/v1 Scale`).
+    pub kind: Option<GroupVersionKind>,
+    pub verbs: &'static [&'static str],
+    pub does: SubresourceKind,
+}
+
+pub enum SubresourceKind {
+    /// Reads and writes the object through this view: writes keep what the view does
+    /// not own. `status` is `Strategy::prepare` with [`Part::Status`].
+    Part(Part),
+    /// The generic scale subresource over these JSON paths.
+    Scale(ScalePaths),
+    /// A function of its own: binding, eviction, token.
+    Action(Arc<dyn Action>),
+    /// A stream to the node or a backend (log, exec, attach, portforward, proxy),
+    /// which the HTTP shell serves.
+    Connect,
+}
+
+/// Which part of an object a write is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The object itself.
+    Main,
+    Status,
+    /// Another part by its subresource's name (`ephemeralcontainers`, `resize`, `approval`, `finalize`).
+    Named(&'static str),
+}
+
+/// Field paths of the scale subresource, e.g. `["spec", "replicas"]`.
+pub struct ScalePaths {
+    pub spec_replicas: Vec<Name>,
+    pub status_replicas: Vec<Name>,
+    /// Where the label selector stands; read as LabelSelector or as its string form.
+    pub selector: Option<Vec<Name>>,
+}
+
+/// A verb of its own on an object or a virtual kind: binding, eviction, token, access reviews.
+pub trait Action: Send + Sync {
+    /// `body` is decoded, defaulted and checked against its schema; authorization and
+    /// admission have passed. The answer is encoded as it is.
+    fn run<'a>(
+        &'a self,
+        context: &'a Context,
+        api: &'a dyn Api,
+        target: &'a Target,
+        body: Object,
+    ) -> BoxFuture<'a, Result<Object, Status>>;
+}
+
+/// What an [`Action`] may do to the cluster: reads from the cache, and writes through the one
+/// write path (without authorizing the caller again for them).
+pub trait Api: Send + Sync {
+    fn env(&self) -> &Env;
+    fn cache(&self) -> &dyn Cache;
+
+    /// Reads the newest version of an object, lets `change` alter it (or refuse), and commits it;
+    /// on a lost race it starts over with the newer version, a bounded number of times.
+    fn update<'a>(
+        &'a self,
+        context: &'a Context,
+        target: &'a Target,
+        change: &'a (dyn Fn(&mut Object) -> Result<(), Status> + Send + Sync),
+    ) -> BoxFuture<'a, Result<Object, Status>>;
+
+    /// Deletes an object as the delete verb does.
+    fn delete<'a>(
+        &'a self,
+        context: &'a Context,
+        target: &'a Target,
+        options: ironclad_api::params::DeleteOptions,
+    ) -> BoxFuture<'a, Result<Object, Status>>;
+}
+
+/// What a strategy may look at while it prepares or validates a write.
+pub struct Preparation<'a> {
+    pub now: Timestamp,
+    pub env: &'a Env,
+    pub cache: &'a dyn Cache,
+    pub user: &'a User,
+    pub part: Part,
+    /// Whether a claim (see [`Strategy::claims`]) is held by some object now.
+    pub claimed: &'a (dyn Fn(&str) -> bool + Send + Sync),
+}
+
+/// A kind's behaviour. Everything has a default but [`Strategy::spec`].
+///
+/// The engine calls, in this order: `default`, admission's mutation, `prepare`, `validate`
+/// (with `warnings`), admission's validation, `canonicalize`, commit. Objects are in the
+/// storage version, have passed their schema, and have no unknown fields.
+pub trait Strategy: Send + Sync + 'static {
+    fn spec(&self) -> &KindSpec;
+
+    /// Fills in defaults that depend on other fields; plain schema defaults are filled in already.
+    /// Also called on what is read from older stores: it must be idempotent.
+    fn default(&self, _object: &mut Object) {}
+
+    /// Clears and sets what clients may not: drops `status` on create (the engine already
+    /// keeps `old`'s status on a main write and everything else on a status write, where the
+    /// kind has a status subresource), allocates, bumps. `old` is `None` on create.
+    fn prepare(
+        &self,
+        _new: &mut Object,
+        _old: Option<&Object>,
+        _preparation: &Preparation<'_>,
+    ) -> Result<(), Status> {
+        Ok(())
+    }
+
+    /// Everything wrong with `new`, in upstream's order. Metadata is checked by the engine.
+    fn validate(
+        &self,
+        _new: &Object,
+        _old: Option<&Object>,
+        _preparation: &Preparation<'_>,
+    ) -> Vec<FieldError> {
+        Vec::new()
+    }
+
+    /// Texts for the `Warning` header.
+    fn warnings(&self, _new: &Object, _old: Option<&Object>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The last touch before commit, after all validation: sorting, normal forms.
+    fn canonicalize(&self, _object: &mut Object) {}
+
+    /// Validates `metadata.name`; the messages of what is wrong with it. `prefix` means that
+    /// it is a generateName. DNS subdomain unless the kind says otherwise.
+    fn validate_name(&self, name: &str, prefix: bool) -> Vec<String> {
+        ironclad_api::validation::dns1123_subdomain_name(name, prefix)
+    }
+
+    /// Whether an update of an absent object creates it (leases, endpoints do; upstream's AllowCreateOnUpdate).
+    fn create_on_update(&self) -> bool {
+        false
+    }
+
+    /// Whether an update must name the resourceVersion it is based on.
+    fn unconditional_update(&self) -> bool {
+        true
+    }
+
+    /// Called when a delete begins: may adjust the object and its grace period in seconds
+    /// (pods: their own grace period, 0 when not scheduled). `None`: deleted at once.
+    fn grace_period(&self, _object: &mut Object, _requested: Option<i64>) -> Option<i64> {
+        None
+    }
+
+    /// What becomes of dependents when the client does not say.
+    fn default_propagation(&self) -> PropagationPolicy {
+        PropagationPolicy::Background
+    }
+
+    /// Finalizers beyond `metadata.finalizers` that hold an object back (`spec.finalizers` of namespaces).
+    fn held_back(&self, _object: &Object) -> bool {
+        false
+    }
+
+    /// Cluster-wide unique names that the object holds: `ip/10.43.0.10`, `nodeport/TCP/30080`.
+    /// The engine commits claims together with the object, so two objects can never hold the
+    /// same one; when a claim is lost to a race, `prepare` runs again.
+    fn claims(&self, _object: &Object) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// A kind that is never stored (reviews): its create runs this instead.
+    fn virtual_create(&self) -> Option<Arc<dyn Action>> {
+        None
+    }
+
+    /// Converts between served versions; `to` is one of `spec().versions`.
+    fn convert(&self, object: Object, _to: &str) -> Result<Object, Status> {
+        Ok(object)
+    }
+
+    /// The resource without its version.
+    fn group_resource(&self) -> GroupResource {
+        GroupResource::new(self.spec().group.clone(), self.spec().resource.clone())
+    }
+}
