@@ -16,6 +16,9 @@ use ironclad_env::BoxFuture;
 /// A revision of the whole store. The first commit is revision 1; 0 means "before everything".
 pub type Revision = u64;
 
+/// A watch that none of this many revisions in a row concerned is told of its progress.
+pub const PROGRESS_REVISIONS: u64 = 256;
+
 /// A key with its committed value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyValue {
@@ -75,6 +78,14 @@ pub enum Op {
     },
 }
 
+impl Op {
+    pub fn key(&self) -> &Bytes {
+        match self {
+            Op::Put { key, .. } | Op::Delete { key } => key,
+        }
+    }
+}
+
 /// All-or-nothing: if every compare holds, every op is applied at one new revision.
 /// A key may appear in at most one op.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,7 +96,8 @@ pub struct Txn {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TxnResult {
-    /// Durable, and already visible to every watcher.
+    /// Durable, and already visible to every watcher. A transaction that changed
+    /// nothing (no ops, or deletes of absent keys) makes no revision: this is the newest.
     Committed { revision: Revision },
     /// Nothing changed. `current` is what stands at the first key whose compare failed.
     Conflict { key: Bytes, current: Option<KeyValue> },
@@ -110,7 +122,8 @@ pub enum Change {
 pub enum WatchItem {
     /// The events of one revision that lie under the prefix, never empty.
     Events(Vec<Event>),
-    /// Everything up to this revision has been yielded.
+    /// Everything up to this revision has been yielded. Comes once the replay is over,
+    /// and after [`PROGRESS_REVISIONS`] revisions that did not concern the watch.
     Progress(Revision),
 }
 
