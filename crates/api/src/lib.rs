@@ -8,6 +8,7 @@ pub mod goprint;
 pub mod gvk;
 pub mod list_meta;
 pub mod object;
+pub mod schema;
 pub mod status;
 
 pub use entry::Entry;

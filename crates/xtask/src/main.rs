@@ -1,1 +1,32 @@
-fn main() {}
+//! Chores of the project as Rust programs: `cargo xtask CHORE`.
+//!
+//! A chore is one file and one line in [`Chore`].
+
+mod proto;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Chores of the project")]
+struct Xtask {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(clap::Subcommand)]
+enum Chore {
+    Proto(proto::Arguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Xtask::parse().chore {
+        Chore::Proto(arguments) => proto::run(&arguments),
+    }
+}
+
+/// The root of the checkout this program was built in.
+fn workspace_root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}

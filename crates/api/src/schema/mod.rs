@@ -1,0 +1,210 @@
+//! What an object of a kind looks like: one tree of [`Schema`]s for built-in kinds (from the
+//! compiled-in [`Catalog`]) and for custom resources (from a CRD's structural schema).
+//! Field validation, pruning, defaulting, strategic merge, server-side apply, OpenAPI and
+//! the protobuf transcoder all walk this tree.
+
+mod catalog;
+pub mod descriptions;
+mod go_type;
+mod load;
+pub mod structural;
+
+pub use catalog::{Catalog, Definition, DefinitionId};
+pub use go_type::{json_type, zero_value};
+
+use serde_json::Value;
+
+use crate::gvk::Name;
+
+/// The type of a value, and what merging and publishing know about it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Schema {
+    pub shape: Shape,
+    /// How server-side apply tracks it. `None` means the default: lists are atomic, maps granular.
+    pub topology: Option<Topology>,
+    /// How a strategic merge patch treats it. `None` means lists are replaced, maps merged.
+    pub patch: Option<Box<Patch>>,
+    /// What an absent value becomes when the schema's defaults are applied.
+    pub default: Option<Box<Value>>,
+    /// The Go type in error texts, where it is not the one that follows from the shape.
+    pub go_type: Option<Name>,
+    /// `null` is a value and is kept (custom resources only).
+    pub nullable: bool,
+    /// The value is a whole object with apiVersion, kind and metadata.
+    pub embedded_resource: bool,
+    /// The raw OpenAPI v3 schema of a custom resource's field: value constraints that this
+    /// type does not model, and the text that is published.
+    pub published: Option<Box<Value>>,
+}
+
+/// The JSON shape of a value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Shape {
+    /// Any JSON value, kept as it is.
+    #[default]
+    Json,
+    /// A definition of the built-in catalog.
+    Ref(DefinitionId),
+    Object(Box<Object>),
+    /// An object whose keys are data.
+    Map(Box<Schema>),
+    List(Box<Schema>),
+    String,
+    Integer(Width),
+    Number,
+    Boolean,
+    /// Base64 text.
+    Bytes,
+    /// RFC 3339, printed in whole seconds.
+    Time,
+    /// RFC 3339, printed with six digits of a second.
+    MicroTime,
+    Quantity,
+    IntOrString,
+    /// Any JSON object, kept as it is (Go's RawExtension).
+    Raw,
+    /// One of several shapes, told apart by the JSON type of the value.
+    Union(Box<[Schema]>),
+}
+
+/// The width of an integer, in bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    I32,
+    I64,
+}
+
+/// An object with declared properties.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Object {
+    /// Sorted by name.
+    pub properties: Vec<Property>,
+    /// Unknown fields are kept (x-kubernetes-preserve-unknown-fields).
+    pub preserve_unknown: bool,
+}
+
+impl Object {
+    /// The property of that exact name: JSON keys are matched case-sensitively.
+    pub fn property(&self, name: &str) -> Option<&Property> {
+        let at = self.properties.binary_search_by(|p| p.name.as_ref().cmp(name)).ok()?;
+        self.properties.get(at)
+    }
+}
+
+/// A declared property of an object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Property {
+    pub name: Name,
+    pub schema: Schema,
+    pub required: bool,
+    /// A Go pointer: absent and zero are different values.
+    pub pointer: bool,
+    /// Printed by Go even when it holds the zero value.
+    pub always: bool,
+    /// The protobuf field number, preceded by those of the messages that JSON inlines.
+    /// Unused places are 0; all are 0 if the property is not in the message.
+    pub protobuf: [u16; 3],
+    /// The Go names of the embedded structs it comes through, joined by dots.
+    pub embedded_in: Name,
+}
+
+impl Property {
+    /// The value that an absent key field of a list element stands for: the declared
+    /// default, or the zero value where Go always prints the field.
+    pub fn implied_default(&self) -> Option<Value> {
+        match &self.schema.default {
+            Some(value) => Some(value.as_ref().clone()),
+            None if self.always && !self.pointer => zero_value(&self.schema),
+            None => None,
+        }
+    }
+}
+
+/// How server-side apply tracks a list or a map (x-kubernetes-list-type, -map-type).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Topology {
+    AtomicList,
+    /// Elements are scalars, each owned on its own.
+    SetList,
+    /// Elements are objects told apart by these keys.
+    MapList(Box<[Name]>),
+    AtomicMap,
+    GranularMap,
+}
+
+/// How a strategic merge patch treats a field (x-kubernetes-patch-strategy, -merge-key).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Patch {
+    pub strategies: Vec<Strategy>,
+    pub merge_key: Option<Name>,
+}
+
+/// A word of `patchStrategy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    Merge,
+    Replace,
+    RetainKeys,
+}
+
+impl Strategy {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Strategy::Merge => "merge",
+            Strategy::Replace => "replace",
+            Strategy::RetainKeys => "retainKeys",
+        }
+    }
+}
+
+impl Schema {
+    pub fn of(shape: Shape) -> Self {
+        Self { shape, ..Self::default() }
+    }
+
+    /// The schema itself, or the definition it refers to.
+    pub fn resolve(&self) -> &Schema {
+        match self.shape {
+            Shape::Ref(id) => &id.definition().schema,
+            _ => self,
+        }
+    }
+
+    /// How it is tracked: what the place says goes before what the definition says.
+    pub fn topology(&self) -> Option<&Topology> {
+        self.topology.as_ref().or(self.resolve().topology.as_ref())
+    }
+
+    /// The declared properties, if it is an object that has any.
+    pub fn object(&self) -> Option<&Object> {
+        match &self.resolve().shape {
+            Shape::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The schema of a field of an object or of a map's values. `None` for an unknown field.
+    pub fn field(&self, name: &str) -> Option<&Schema> {
+        match &self.resolve().shape {
+            Shape::Object(object) => object.property(name).map(|p| &p.schema),
+            Shape::Map(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// The schema of a list's elements.
+    pub fn items(&self) -> Option<&Schema> {
+        match &self.resolve().shape {
+            Shape::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    pub fn merge_key(&self) -> Option<&str> {
+        self.patch.as_ref()?.merge_key.as_deref()
+    }
+
+    pub fn has_strategy(&self, strategy: Strategy) -> bool {
+        self.patch.as_ref().is_some_and(|patch| patch.strategies.contains(&strategy))
+    }
+}
