@@ -4,6 +4,7 @@
 //! cannot tell which they have.
 
 pub mod cache;
+pub mod events;
 pub mod request;
 pub mod typed;
 
@@ -12,6 +13,7 @@ use ironclad_api::status::Status;
 use ironclad_env::BoxFuture;
 
 pub use cache::{Cache, Change, Observer};
+pub use events::{EventRecord, EventType, Recorder};
 pub use request::{Body, Operation, Patch, PatchKind, Request, Target};
 
 /// Calls the API as one identity. Each call passes authentication's result,

@@ -5,6 +5,8 @@
 //! runner, once.
 
 pub mod plan;
+mod queue;
+mod runner;
 
 use std::sync::Arc;
 
@@ -13,7 +15,9 @@ use ironclad_api::{GroupResource, ObjectKey};
 use ironclad_client::{Cache, Change};
 use jiff::Timestamp;
 
-pub use plan::{EventRecord, EventType, Plan, Write};
+pub use ironclad_client::{EventRecord, EventType};
+pub use plan::{Plan, Write};
+pub use runner::{Runner, Running};
 
 /// Makes the cluster's state match what one kind of object asks for.
 ///

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ironclad_api::Object;
-use ironclad_api::params::{Preconditions, PropagationPolicy};
-use ironclad_client::{PatchKind, Target};
+use ironclad_api::params::{DeleteOptions, Preconditions, PropagationPolicy};
+use ironclad_client::{EventRecord, PatchKind, Request, Target};
 use serde_json::Value;
 
 /// The outcome of one reconcile: writes in stages, events, and when to look again.
@@ -44,24 +44,6 @@ pub enum Write {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventType {
-    Normal,
-    Warning,
-}
-
-/// An Event to record about an object. Repeats are counted, not written again.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EventRecord {
-    /// An `ObjectReference`: apiVersion, kind, namespace, name, uid, resourceVersion, fieldPath.
-    pub regarding: Value,
-    pub event_type: EventType,
-    /// CamelCase, for machines: `ScalingReplicaSet`.
-    pub reason: &'static str,
-    /// For people.
-    pub note: String,
-}
-
 impl Plan {
     /// Nothing to do.
     pub fn done() -> Self {
@@ -92,5 +74,20 @@ impl Plan {
     /// Looks again after `delay`, or sooner if that was asked for before.
     pub fn requeue_in(&mut self, delay: Duration) {
         self.requeue_after = Some(self.requeue_after.map_or(delay, |before| before.min(delay)));
+    }
+}
+
+impl Write {
+    pub fn into_request(self) -> Request {
+        match self {
+            Self::Create { collection, object } => Request::create(collection, object),
+            Self::Update { target, object } => Request::update(target, object),
+            Self::Patch { target, kind, patch } => Request::patch(target, kind, patch.to_string()),
+            Self::Delete { target, preconditions, propagation } => {
+                let options =
+                    DeleteOptions { preconditions, propagation_policy: propagation, ..Default::default() };
+                Request::delete(target, options)
+            }
+        }
     }
 }
