@@ -3,6 +3,7 @@
 //! A chore is one file and one line in [`Chore`].
 
 mod proto;
+mod schema;
 
 use std::path::PathBuf;
 
@@ -18,11 +19,13 @@ struct Xtask {
 #[derive(clap::Subcommand)]
 enum Chore {
     Proto(proto::Arguments),
+    Schema(schema::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Xtask::parse().chore {
         Chore::Proto(arguments) => proto::run(&arguments),
+        Chore::Schema(arguments) => schema::run(&arguments),
     }
 }
 
