@@ -1,7 +1,7 @@
 //! How every component reaches the cluster: calls through [`Client`], reads of
 //! cached state through [`Cache`]. Both have an in-process form (the server's own
-//! pipeline and cache) and a remote one (HTTPS, list+watch), and the callers
-//! cannot tell which they have.
+//! pipeline and cache) and a remote one (`ironclad-remote`: HTTPS, list+watch),
+//! and the callers cannot tell which they have.
 
 pub mod cache;
 pub mod events;
