@@ -9,6 +9,7 @@ pub mod gvk;
 pub mod list_meta;
 pub mod object;
 pub mod schema;
+pub mod quantity;
 pub mod status;
 
 pub use entry::Entry;
