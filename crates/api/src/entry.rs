@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::object::{Object, ObjectKey, string_map};
+use crate::gvk::Name;
+use crate::object::{Object, ObjectKey};
 
 /// A committed object: its JSON exactly as it is served, with what indexes and
 /// watchers ask for parsed beside it. Immutable; a new version is a new entry.
@@ -17,23 +18,48 @@ pub struct Entry {
     /// The store's revision that committed this version: `metadata.resourceVersion`.
     pub revision: u64,
     pub labels: BTreeMap<String, String>,
-    /// The kind's selectable fields beyond `metadata.name` and `metadata.namespace`.
-    pub fields: BTreeMap<&'static str, String>,
+    pub fields: Fields,
+    /// Carries its resourceVersion already.
     pub json: Bytes,
     typed: OnceLock<Option<Arc<dyn Any + Send + Sync>>>,
 }
 
+/// The texts of a kind's selectable fields beyond `metadata.name` and `metadata.namespace`.
+/// The names are the kind's and shared by all its entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields {
+    pub names: Arc<[Name]>,
+    pub values: Box<[Box<str>]>,
+}
+
+impl Fields {
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let at = self.names.iter().position(|known| known == name)?;
+        self.values.get(at).map(|value| &**value)
+    }
+}
+
+/// What is parsed of an entry beside its bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EntryMeta {
+    pub key: ObjectKey,
+    pub uid: String,
+    pub labels: BTreeMap<String, String>,
+    pub fields: Fields,
+}
+
 impl Entry {
-    /// `json` is the encoding of `object`, which carries its resourceVersion already.
-    pub fn new(object: &Object, revision: u64, fields: BTreeMap<&'static str, String>, json: Bytes) -> Self {
-        Self {
-            key: object.key(),
-            uid: object.uid().to_owned(),
-            revision,
-            labels: string_map(object.metadata().and_then(|m| m.get("labels"))),
-            fields,
-            json,
-            typed: OnceLock::new(),
+    pub fn new(meta: EntryMeta, revision: u64, json: Bytes) -> Self {
+        let EntryMeta { key, uid, labels, fields } = meta;
+        Self { key, uid, revision, labels, fields, json, typed: OnceLock::new() }
+    }
+
+    /// A selectable field's text, `metadata.name` and `metadata.namespace` included.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        match name {
+            "metadata.name" => Some(&self.key.name),
+            "metadata.namespace" => Some(&self.key.namespace),
+            name => self.fields.get(name),
         }
     }
 

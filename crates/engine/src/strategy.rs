@@ -1,13 +1,14 @@
 //! What a kind is: data plus a strategy.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use ironclad_api::field::FieldError;
 use ironclad_api::gvk::Name;
 use ironclad_api::params::PropagationPolicy;
-use ironclad_api::schema::SchemaRef;
+use ironclad_api::schema::Schema;
 use ironclad_api::status::Status;
-use ironclad_api::{GroupResource, GroupVersionKind, Object};
+use ironclad_api::{GroupResource, GroupVersion, GroupVersionKind, Object};
 use ironclad_client::Cache;
 use ironclad_client::request::Target;
 use ironclad_env::{BoxFuture, Env};
@@ -32,7 +33,7 @@ pub struct KindSpec {
     pub short_names: Vec<Name>,
     pub categories: Vec<Name>,
     pub scope: Scope,
-    /// Served versions, most preferred first. Exactly one is `storage`.
+    /// Most preferred first. Exactly one is `storage`.
     pub versions: Vec<VersionSpec>,
     pub subresources: Vec<Subresource>,
     /// The verbs of the main resource; [`ALL_VERBS`] for most.
@@ -52,17 +53,81 @@ pub const ALL_VERBS: &[&str] =
     &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
 pub struct VersionSpec {
+    /// Set where the version lives in another group than the kind (`events.k8s.io`).
+    pub group: Option<Name>,
     pub version: Name,
     pub storage: bool,
+    /// False only for a custom resource's version that is kept for stored objects.
+    pub served: bool,
     /// The schema of the object in this version.
     pub schema: SchemaRef,
 }
 
-/// A field that `fieldSelector` may name, as a dotted path (`spec.nodeName`), and its text in an object.
-#[derive(Clone, Copy)]
+impl VersionSpec {
+    /// The version that objects are stored in.
+    pub fn stored(version: impl Into<Name>, schema: SchemaRef) -> Self {
+        Self { group: None, version: version.into(), storage: true, served: true, schema }
+    }
+
+    /// A further version, converted from the stored one.
+    pub fn converted(version: impl Into<Name>, schema: SchemaRef) -> Self {
+        Self { storage: false, ..Self::stored(version, schema) }
+    }
+
+    pub fn in_group(mut self, group: impl Into<Name>) -> Self {
+        self.group = Some(group.into());
+        self
+    }
+}
+
+/// A schema that is compiled in, or a custom resource's.
+#[derive(Clone)]
+pub enum SchemaRef {
+    Builtin(&'static Schema),
+    Custom(Arc<Schema>),
+}
+
+impl Deref for SchemaRef {
+    type Target = Schema;
+
+    fn deref(&self) -> &Schema {
+        match self {
+            Self::Builtin(schema) => schema,
+            Self::Custom(schema) => schema,
+        }
+    }
+}
+
+/// A field that `fieldSelector` may name. It is data, not a function, so that the fields
+/// of thousands of objects are read in one scan of their bytes when the server starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectableField {
-    pub path: &'static str,
-    pub read: fn(&Object) -> String,
+    /// As selectors name it: `spec.nodeName`.
+    pub name: Name,
+    /// Where its value stands in the stored object, as dotted paths: the first that holds
+    /// a non-empty string, a number or a boolean wins.
+    pub sources: Vec<Name>,
+    /// Its text where no source has a value: usually empty, `false` for booleans, `0` for counts.
+    pub absent: &'static str,
+}
+
+impl SelectableField {
+    /// A field whose name is its path.
+    pub fn at(path: impl Into<Name>) -> Self {
+        let name = path.into();
+        Self { sources: vec![name.clone()], name, absent: "" }
+    }
+
+    /// A field that stands elsewhere than its name says.
+    pub fn from(name: impl Into<Name>, sources: impl IntoIterator<Item = &'static str>) -> Self {
+        let sources = sources.into_iter().map(Name::Borrowed).collect();
+        Self { name: name.into(), sources, absent: "" }
+    }
+
+    pub fn or(mut self, absent: &'static str) -> Self {
+        self.absent = absent;
+        self
+    }
 }
 
 /// One column of a table.
@@ -107,10 +172,40 @@ pub enum SubresourceKind {
 pub enum Part {
     /// The object itself.
     Main,
+    /// The engine keeps everything but `status` and `metadata` as it was.
     Status,
     /// Another part by its subresource's name (`ephemeralcontainers`, `resize`, `approval`, `finalize`).
+    /// `Strategy::prepare` keeps what the part does not own.
     Named(&'static str),
 }
+
+impl Subresource {
+    /// The usual `status`.
+    pub fn status() -> Self {
+        Self::part("status", Part::Status)
+    }
+
+    /// A view of the object under the object's own kind.
+    pub fn part(name: impl Into<Name>, part: Part) -> Self {
+        let does = SubresourceKind::Part(part);
+        Self { name: name.into(), kind: None, verbs: PART_VERBS, does }
+    }
+
+    /// The generic scale subresource.
+    pub fn scale(paths: ScalePaths) -> Self {
+        let kind = Some(GroupVersionKind::new("autoscaling", "v1", "Scale"));
+        Self { name: "scale".into(), kind, verbs: PART_VERBS, does: SubresourceKind::Scale(paths) }
+    }
+
+    /// A verb of its own, called with create (POST).
+    pub fn action(name: impl Into<Name>, kind: GroupVersionKind, action: Arc<dyn Action>) -> Self {
+        let does = SubresourceKind::Action(action);
+        Self { name: name.into(), kind: Some(kind), verbs: &["create"], does }
+    }
+}
+
+/// The verbs of a status or scale subresource.
+pub const PART_VERBS: &[&str] = &["get", "patch", "update"];
 
 /// Field paths of the scale subresource, e.g. `["spec", "replicas"]`.
 pub struct ScalePaths {
@@ -148,6 +243,14 @@ pub trait Api: Send + Sync {
         change: &'a (dyn Fn(&mut Object) -> Result<(), Status> + Send + Sync),
     ) -> BoxFuture<'a, Result<Object, Status>>;
 
+    /// Creates an object; `target` names its collection.
+    fn create<'a>(
+        &'a self,
+        context: &'a Context,
+        target: &'a Target,
+        object: Object,
+    ) -> BoxFuture<'a, Result<Object, Status>>;
+
     /// Deletes an object as the delete verb does.
     fn delete<'a>(
         &'a self,
@@ -164,15 +267,16 @@ pub struct Preparation<'a> {
     pub cache: &'a dyn Cache,
     pub user: &'a User,
     pub part: Part,
-    /// Whether a claim (see [`Strategy::claims`]) is held by some object now.
+    /// Whether a claim (see [`Strategy::claims`]) is held by another object now.
     pub claimed: &'a (dyn Fn(&str) -> bool + Send + Sync),
 }
 
 /// A kind's behaviour. Everything has a default but [`Strategy::spec`].
 ///
 /// The engine calls, in this order: `default`, admission's mutation, `prepare`, `validate`
-/// (with `warnings`), admission's validation, `canonicalize`, commit. Objects are in the
-/// storage version, have passed their schema, and have no unknown fields.
+/// (with `warnings`), `canonicalize`, admission's validation, commit. Objects are in the
+/// storage version, have passed their schema, and have no unknown fields. A write that
+/// loses a race starts over, so every function may be called several times.
 pub trait Strategy: Send + Sync + 'static {
     fn spec(&self) -> &KindSpec;
 
@@ -181,8 +285,9 @@ pub trait Strategy: Send + Sync + 'static {
     fn default(&self, _object: &mut Object) {}
 
     /// Clears and sets what clients may not: drops `status` on create (the engine already
-    /// keeps `old`'s status on a main write and everything else on a status write, where the
-    /// kind has a status subresource), allocates, bumps. `old` is `None` on create.
+    /// keeps `old`'s status on a main write, and everything but status and metadata on a status
+    /// write, where the kind has a status subresource), allocates, bumps. `old` is `None` on
+    /// create. `metadata.generation` is the engine's.
     fn prepare(
         &self,
         _new: &mut Object,
@@ -226,19 +331,30 @@ pub trait Strategy: Send + Sync + 'static {
         true
     }
 
-    /// Called when a delete begins: may adjust the object and its grace period in seconds
-    /// (pods: their own grace period, 0 when not scheduled). `None`: deleted at once.
-    fn grace_period(&self, _object: &mut Object, _requested: Option<i64>) -> Option<i64> {
+    /// How many seconds an object is given to end before it is removed (pods: what was
+    /// requested or their own grace period, 0 when not scheduled). `None`: the kind knows
+    /// no grace, and its objects are removed at once or when their finalizers are gone.
+    fn grace_period(&self, _object: &Object, _requested: Option<i64>) -> Option<i64> {
         None
     }
 
-    /// What becomes of dependents when the client does not say.
-    fn default_propagation(&self) -> PropagationPolicy {
-        PropagationPolicy::Background
+    /// Marks an object whose deletion has begun and which lingers (a namespace's phase
+    /// becomes Terminating).
+    fn deleting(&self, _object: &mut Object) {}
+
+    /// What becomes of dependents when the client does not say. `None`: the kind takes no
+    /// part in garbage collection (events).
+    fn default_propagation(&self) -> Option<PropagationPolicy> {
+        Some(PropagationPolicy::Background)
     }
 
     /// Finalizers beyond `metadata.finalizers` that hold an object back (`spec.finalizers` of namespaces).
     fn held_back(&self, _object: &Object) -> bool {
+        false
+    }
+
+    /// Whether a finished delete answers with the object instead of a Status (pods, services).
+    fn returns_deleted(&self) -> bool {
         false
     }
 
@@ -254,9 +370,24 @@ pub trait Strategy: Send + Sync + 'static {
         None
     }
 
-    /// Converts between served versions; `to` is one of `spec().versions`.
-    fn convert(&self, object: Object, _to: &str) -> Result<Object, Status> {
-        Ok(object)
+    /// Converts objects between versions; `to` is one of `spec().versions`. The objects may
+    /// come from different versions, each named by its apiVersion. They come in batches
+    /// because a custom resource's webhook is asked once for many.
+    fn convert<'a>(
+        &'a self,
+        mut objects: Vec<Object>,
+        to: &'a GroupVersion,
+    ) -> BoxFuture<'a, Result<Vec<Object>, Status>> {
+        for object in &mut objects {
+            object.0.insert("apiVersion".into(), to.to_string().into());
+        }
+        Box::pin(std::future::ready(Ok(objects)))
+    }
+
+    /// Whether stored objects are pruned and defaulted by the present schema when they are
+    /// read. Custom resources are: their schema changes under them.
+    fn upgrades_stored(&self) -> bool {
+        false
     }
 
     /// The resource without its version.
