@@ -16,7 +16,7 @@ use ironclad_client::{Cache, Change};
 use jiff::Timestamp;
 
 pub use ironclad_client::{EventRecord, EventType};
-pub use plan::{Plan, Write};
+pub use plan::{Plan, Tell, Write};
 pub use runner::{Runner, Running};
 
 /// Makes the cluster's state match what one kind of object asks for.

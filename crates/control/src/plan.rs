@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use ironclad_api::Object;
 use ironclad_api::params::{DeleteOptions, Preconditions, PropagationPolicy};
-use ironclad_client::{EventRecord, PatchKind, Request, Target};
+use ironclad_api::status::Status;
+use ironclad_client::{EventRecord, EventType, PatchKind, Request, Target};
 use serde_json::Value;
 
 /// The outcome of one reconcile: writes in stages, events, and when to look again.
@@ -78,16 +79,44 @@ impl Plan {
 }
 
 impl Write {
-    pub fn into_request(self) -> Request {
+    pub fn create(collection: Target, object: Object) -> Self {
+        Self::Create { collection, object, tell: None }
+    }
+
+    /// Deletes the very object with this uid, in the background.
+    pub fn delete(target: Target, uid: impl Into<String>) -> Self {
+        let preconditions = Preconditions { uid: Some(uid.into()), resource_version: None };
+        Self::Delete { target, preconditions, propagation: None, tell: None }
+    }
+
+    /// Splits off what is to be told of the outcome.
+    pub(crate) fn into_request(self) -> (Request, Option<Tell>) {
         match self {
-            Self::Create { collection, object } => Request::create(collection, object),
-            Self::Update { target, object } => Request::update(target, object),
-            Self::Patch { target, kind, patch } => Request::patch(target, kind, patch.to_string()),
-            Self::Delete { target, preconditions, propagation } => {
+            Self::Create { collection, object, tell } => (Request::create(collection, object), tell),
+            Self::Update { target, object } => (Request::update(target, object), None),
+            Self::Patch { target, kind, patch } => (Request::patch(target, kind, patch.to_string()), None),
+            Self::Delete { target, preconditions, propagation, tell } => {
                 let options =
                     DeleteOptions { preconditions, propagation_policy: propagation, ..Default::default() };
-                Request::delete(target, options)
+                (Request::delete(target, options), tell)
             }
+        }
+    }
+}
+
+impl Tell {
+    /// The event about `result`; `name` stands in where the answer carries none (deletes).
+    pub(crate) fn about(self, name: &str, result: &Result<Object, Status>) -> EventRecord {
+        let (event_type, (reason, start), end) = match result {
+            Ok(_) if !name.is_empty() => (EventType::Normal, self.success, name.to_owned()),
+            Ok(object) => (EventType::Normal, self.success, object.name().to_owned()),
+            Err(status) => (EventType::Warning, self.failure, status.to_string()),
+        };
+        EventRecord {
+            regarding: self.regarding,
+            event_type,
+            reason: reason.to_owned(),
+            note: start.to_owned() + &end,
         }
     }
 }

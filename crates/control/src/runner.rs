@@ -174,10 +174,16 @@ impl Worker {
     /// The revision that the write made. To delete what is gone already is no failure.
     async fn call(&self, write: Write) -> Result<u64, Status> {
         let is_delete = matches!(write, Write::Delete { .. });
-        match self.client.call(write.into_request()).await {
-            Err(status) if is_delete && status.is_not_found() => Ok(0),
-            result => Ok(result?.resource_version().parse().unwrap_or(0)),
+        let (request, tell) = write.into_request();
+        let target = request.target.name.clone();
+        let result = match self.client.call(request).await {
+            Err(status) if is_delete && status.is_not_found() => return Ok(0),
+            result => result,
+        };
+        if let Some(tell) = tell {
+            self.recorder.record(&tell.about(&target, &result)).await;
         }
+        Ok(result?.resource_version().parse().unwrap_or(0))
     }
 
     /// Waits until the cache shows `revision`.

@@ -99,3 +99,49 @@ pub trait Admission: Send + Sync + 'static {
     fn mutate<'a>(&'a self, request: &'a mut AdmissionRequest<'_>) -> BoxFuture<'a, Result<(), Status>>;
     fn validate<'a>(&'a self, request: &'a AdmissionRequest<'_>) -> BoxFuture<'a, Result<(), Status>>;
 }
+
+/// Whose token this is.
+pub trait TokenAuthenticator: Send + Sync + 'static {
+    /// `audiences` empty means the API server's own. `Ok(None)`: not a token that anyone
+    /// here knows. `Err`: known, and not valid, with why.
+    fn authenticate<'a>(
+        &'a self,
+        token: &'a str,
+        audiences: &'a [String],
+    ) -> BoxFuture<'a, Result<Option<Authenticated>, String>>;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authenticated {
+    pub user: User,
+    /// Those of the requested audiences that the token is for.
+    pub audiences: Vec<String>,
+}
+
+/// What a user may do in a namespace, as far as it can be enumerated (`SelfSubjectRulesReview`).
+pub trait RuleResolver: Send + Sync + 'static {
+    fn rules(&self, user: &User, namespace: &str) -> Rules;
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    pub resource_rules: Vec<ResourceRule>,
+    pub non_resource_rules: Vec<NonResourceRule>,
+    /// Some authorizer cannot enumerate its rules.
+    pub incomplete: bool,
+    pub errors: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResourceRule {
+    pub verbs: Vec<String>,
+    pub api_groups: Vec<String>,
+    pub resources: Vec<String>,
+    pub resource_names: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NonResourceRule {
+    pub verbs: Vec<String>,
+    pub paths: Vec<String>,
+}

@@ -1,0 +1,98 @@
+//! From credentials to a user: client certificates, then bearer tokens, then anonymous.
+
+use std::sync::Arc;
+
+use ironclad_engine::gate::{Authenticated, TokenAuthenticator, User};
+use ironclad_pki::verify::CaPool;
+use jiff::Timestamp;
+use rustls_pki_types::CertificateDer;
+
+pub mod service_account;
+
+pub const AUTHENTICATED: &str = "system:authenticated";
+pub const UNAUTHENTICATED: &str = "system:unauthenticated";
+pub const ANONYMOUS: &str = "system:anonymous";
+
+/// What a request shows of who it is.
+#[derive(Default)]
+pub struct Credentials<'a> {
+    /// The chain of the TLS peer, leaf first; its key was proved in the handshake.
+    pub chain: &'a [CertificateDer<'a>],
+    /// The token of an `Authorization: Bearer` header (or of a WebSocket subprotocol).
+    pub token: Option<&'a str>,
+}
+
+/// Every way to say who one is, in upstream's order.
+pub struct Authenticators {
+    pub client_ca: CaPool,
+    pub tokens: Vec<Arc<dyn TokenAuthenticator>>,
+    /// Whether a request without credentials is `system:anonymous` or refused.
+    pub anonymous: bool,
+}
+
+impl Authenticators {
+    /// The user behind a request. `Err` is answered with 401 whatever the reason;
+    /// the reason is for the log.
+    pub async fn authenticate(&self, credentials: &Credentials<'_>, now: Timestamp) -> Result<User, String> {
+        let mut reasons = Vec::new();
+        match self.certificate(credentials.chain, now) {
+            Ok(Some(user)) => return Ok(authenticated(user)),
+            Ok(None) => {}
+            Err(reason) => reasons.push(reason),
+        }
+        if let Some(token) = credentials.token {
+            match self.token(token, &[]).await {
+                Ok(Some(found)) => return Ok(authenticated(found.user)),
+                Ok(None) => reasons.push("unknown token".into()),
+                Err(reason) => reasons.push(reason),
+            }
+        }
+        if reasons.is_empty() && self.anonymous {
+            let groups = vec![UNAUTHENTICATED.into()];
+            return Ok(User { name: ANONYMOUS.into(), groups, ..User::default() });
+        }
+        if reasons.is_empty() {
+            reasons.push("no credentials".into());
+        }
+        Err(reasons.join("; "))
+    }
+
+    fn certificate(&self, chain: &[CertificateDer<'_>], now: Timestamp) -> Result<Option<User>, String> {
+        if chain.is_empty() {
+            return Ok(None);
+        }
+        let identity = self.client_ca.verify_client(chain, now).map_err(|error| error.to_string())?;
+        if identity.common_name.is_empty() {
+            return Ok(None);
+        }
+        let credential =
+            ("authentication.kubernetes.io/credential-id".to_owned(), vec![identity.credential_id()]);
+        Ok(Some(User {
+            name: identity.common_name,
+            uid: identity.uid.unwrap_or_default(),
+            groups: identity.organizations,
+            extra: [credential].into(),
+        }))
+    }
+
+    /// The first authenticator that knows the token decides.
+    pub async fn token(&self, token: &str, audiences: &[String]) -> Result<Option<Authenticated>, String> {
+        let mut reasons = Vec::new();
+        for authenticator in &self.tokens {
+            match authenticator.authenticate(token, audiences).await {
+                Ok(None) => {}
+                Ok(found) => return Ok(found),
+                Err(reason) => reasons.push(reason),
+            }
+        }
+        if reasons.is_empty() { Ok(None) } else { Err(reasons.join("; ")) }
+    }
+}
+
+/// Adds the group that every authenticated user is in.
+fn authenticated(mut user: User) -> User {
+    if !user.groups.iter().any(|group| group == AUTHENTICATED) {
+        user.groups.push(AUTHENTICATED.into());
+    }
+    user
+}
