@@ -8,6 +8,7 @@ pub mod goprint;
 pub mod gvk;
 pub mod list_meta;
 pub mod object;
+pub mod patch;
 pub mod schema;
 pub mod quantity;
 pub mod status;
