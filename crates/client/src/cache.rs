@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ironclad_api::{Entry, GroupResource, ObjectKey};
+use ironclad_api::{Entry, GroupResource, GroupVersionKind, GroupVersionResource, ObjectKey};
 
 /// One object's step from one version to the next. At least one side is there.
 #[derive(Clone)]
@@ -24,6 +24,14 @@ impl Change {
     }
 }
 
+/// A resource that a cache holds, in the version that it is cached in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachedResource {
+    pub resource: GroupVersionResource,
+    pub kind: GroupVersionKind,
+    pub namespaced: bool,
+}
+
 /// Told of every change, in commit order, on the task that applies it.
 pub trait Observer: Send + Sync + 'static {
     /// Must return at once: put what is to be done on a queue.
@@ -43,6 +51,9 @@ pub trait Cache: Send + Sync + 'static {
     /// means all resources, custom ones included. What is cached already is
     /// reported first, as creations.
     fn observe(&self, resources: &[GroupResource], observer: Arc<dyn Observer>);
+
+    /// Every resource that is cached, custom ones included.
+    fn resources(&self) -> Vec<CachedResource>;
 
     /// The newest revision that this cache has applied.
     fn revision(&self) -> u64;

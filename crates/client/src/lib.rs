@@ -12,7 +12,7 @@ use ironclad_api::Object;
 use ironclad_api::status::Status;
 use ironclad_env::BoxFuture;
 
-pub use cache::{Cache, Change, Observer};
+pub use cache::{Cache, CachedResource, Change, Observer};
 pub use events::{EventRecord, EventType, Recorder};
 pub use request::{Body, Operation, Patch, PatchKind, Request, Target};
 
