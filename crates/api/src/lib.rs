@@ -11,10 +11,13 @@ pub mod labels;
 pub mod validation;
 pub mod list_meta;
 pub mod object;
+pub mod params;
 pub mod patch;
+pub mod prune;
 pub mod schema;
 pub mod quantity;
 pub mod status;
+pub mod time;
 
 pub use entry::Entry;
 pub use field::{FieldError, FieldErrors, Path};

@@ -41,9 +41,10 @@ pub trait Controller: Send + Sync + 'static {
     fn reconcile(&self, view: &View<'_>, key: &ObjectKey, now: Timestamp) -> Plan;
 }
 
-/// One kind that wakes a controller.
+/// What wakes a controller.
 pub struct Watch {
-    pub resource: GroupResource,
+    /// One kind; `None` means all of them, custom ones included.
+    pub resource: Option<GroupResource>,
     /// The keys that a change of one object of that kind touches. Called for every
     /// change on the path of the write, so it must be quick.
     pub keys: KeysOf,
@@ -56,7 +57,12 @@ impl Watch {
         resource: GroupResource,
         keys: impl Fn(&Change, &dyn Cache) -> Vec<ObjectKey> + Send + Sync + 'static,
     ) -> Self {
-        Self { resource, keys: Box::new(keys) }
+        Self { resource: Some(resource), keys: Box::new(keys) }
+    }
+
+    /// Every change of every kind.
+    pub fn all(keys: impl Fn(&Change, &dyn Cache) -> Vec<ObjectKey> + Send + Sync + 'static) -> Self {
+        Self { resource: None, keys: Box::new(keys) }
     }
 
     /// The object itself is the key.

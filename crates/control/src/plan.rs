@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ironclad_api::Object;
-use ironclad_api::params::{DeleteOptions, Preconditions, PropagationPolicy};
+use ironclad_api::params::{DeleteOptions, Preconditions};
 use ironclad_api::status::Status;
 use ironclad_client::{EventRecord, EventType, PatchKind, Request, Target};
 use serde_json::Value;
@@ -27,6 +27,7 @@ pub enum Write {
     Create {
         collection: Target,
         object: Object,
+        tell: Option<Tell>,
     },
     /// Full replacement; the object's resourceVersion is the precondition.
     Update {
@@ -40,9 +41,20 @@ pub enum Write {
     },
     Delete {
         target: Target,
-        preconditions: Preconditions,
-        propagation: Option<PropagationPolicy>,
+        options: DeleteOptions,
+        tell: Option<Tell>,
     },
+}
+
+/// Events about a create or delete, whose object's name or failure is known only afterwards.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tell {
+    /// An `ObjectReference` of the object whose event it is, e.g. the ReplicaSet.
+    pub regarding: Value,
+    /// Reason and start of the note, which the object's name completes: `SuccessfulCreate`, `Created pod: `.
+    pub success: (&'static str, &'static str),
+    /// Reason and start of the note, which the error completes: `FailedCreate`, `Error creating: `.
+    pub failure: (&'static str, &'static str),
 }
 
 impl Plan {
@@ -83,10 +95,18 @@ impl Write {
         Self::Create { collection, object, tell: None }
     }
 
-    /// Deletes the very object with this uid, in the background.
+    /// Deletes the very object with this uid, in the background and with its own grace.
     pub fn delete(target: Target, uid: impl Into<String>) -> Self {
         let preconditions = Preconditions { uid: Some(uid.into()), resource_version: None };
-        Self::Delete { target, preconditions, propagation: None, tell: None }
+        Self::Delete { target, options: DeleteOptions { preconditions, ..Default::default() }, tell: None }
+    }
+
+    /// Has the outcome of a create or delete told.
+    pub fn telling(mut self, it: Tell) -> Self {
+        if let Self::Create { tell, .. } | Self::Delete { tell, .. } = &mut self {
+            *tell = Some(it);
+        }
+        self
     }
 
     /// Splits off what is to be told of the outcome.
@@ -95,11 +115,7 @@ impl Write {
             Self::Create { collection, object, tell } => (Request::create(collection, object), tell),
             Self::Update { target, object } => (Request::update(target, object), None),
             Self::Patch { target, kind, patch } => (Request::patch(target, kind, patch.to_string()), None),
-            Self::Delete { target, preconditions, propagation, tell } => {
-                let options =
-                    DeleteOptions { preconditions, propagation_policy: propagation, ..Default::default() };
-                (Request::delete(target, options), tell)
-            }
+            Self::Delete { target, options, tell } => (Request::delete(target, options), tell),
         }
     }
 }

@@ -90,9 +90,9 @@ impl Worker {
 
     fn spawn(self: Arc<Self>) -> Vec<Task> {
         for watch in self.controller.watches() {
-            let resource = watch.resource.clone();
+            let resources: Vec<_> = watch.resource.clone().into_iter().collect();
             let feed = Feed { worker: self.clone(), watch };
-            self.cache.observe(&[resource], Arc::new(feed));
+            self.cache.observe(&resources, Arc::new(feed));
         }
         let name = self.controller.name();
         (0..WORKERS).map(|_| self.env.spawn(name, Box::pin(self.clone().work()))).collect()

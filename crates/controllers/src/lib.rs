@@ -1,1 +1,42 @@
-//! 
+//! The built-in controllers: one file each, and the list of them.
+//!
+//! Every controller is a plain function from cached state to a
+//! [`Plan`](ironclad_control::Plan); see `ironclad_control` for what the runner
+//! guarantees around it.
+
+pub mod cluster_role_aggregation;
+pub mod garbage_collector;
+pub mod namespace;
+pub mod ownership;
+pub mod pod_gc;
+pub mod pods;
+pub mod replicaset;
+pub mod resources;
+pub mod root_ca;
+pub mod selectors;
+pub mod service_account;
+pub mod ttl_after_finished;
+
+use std::sync::Arc;
+
+use ironclad_control::Controller;
+
+/// What some controllers need to know beyond the cluster's state.
+pub struct Settings {
+    /// PEM of the CA that signs the API server's certificate.
+    pub root_ca: String,
+}
+
+/// All built-in controllers.
+pub fn all(settings: &Settings) -> Vec<Arc<dyn Controller>> {
+    vec![
+        Arc::new(cluster_role_aggregation::ClusterRoleAggregation),
+        Arc::new(garbage_collector::GarbageCollector::default()),
+        Arc::new(namespace::NamespaceLifecycle),
+        Arc::new(pod_gc::PodGc),
+        Arc::new(replicaset::ReplicaSetController),
+        Arc::new(root_ca::RootCaPublisher::new(settings.root_ca.clone())),
+        Arc::new(service_account::ServiceAccounts),
+        Arc::new(ttl_after_finished::TtlAfterFinished),
+    ]
+}

@@ -1,0 +1,52 @@
+//! The resources that controllers read and write, by name.
+
+use ironclad_api::{GroupResource, GroupVersionResource, ObjectKey};
+use ironclad_client::Target;
+
+/// A built-in resource in the version that is stored and written.
+#[derive(Clone, Copy, Debug)]
+pub struct Resource {
+    group: &'static str,
+    version: &'static str,
+    plural: &'static str,
+}
+
+const fn resource(group: &'static str, version: &'static str, plural: &'static str) -> Resource {
+    Resource { group, version, plural }
+}
+
+pub const CONFIG_MAPS: Resource = resource("", "v1", "configmaps");
+pub const ENDPOINTS: Resource = resource("", "v1", "endpoints");
+pub const NAMESPACES: Resource = resource("", "v1", "namespaces");
+pub const NODES: Resource = resource("", "v1", "nodes");
+pub const PODS: Resource = resource("", "v1", "pods");
+pub const SERVICES: Resource = resource("", "v1", "services");
+pub const SERVICE_ACCOUNTS: Resource = resource("", "v1", "serviceaccounts");
+pub const DEPLOYMENTS: Resource = resource("apps", "v1", "deployments");
+pub const REPLICA_SETS: Resource = resource("apps", "v1", "replicasets");
+pub const JOBS: Resource = resource("batch", "v1", "jobs");
+pub const LEASES: Resource = resource("coordination.k8s.io", "v1", "leases");
+pub const ENDPOINT_SLICES: Resource = resource("discovery.k8s.io", "v1", "endpointslices");
+pub const CLUSTER_ROLES: Resource = resource("rbac.authorization.k8s.io", "v1", "clusterroles");
+
+impl Resource {
+    pub fn group_resource(self) -> GroupResource {
+        GroupResource::new(self.group, self.plural)
+    }
+
+    fn versioned(self) -> GroupVersionResource {
+        GroupVersionResource::new(self.group, self.version, self.plural)
+    }
+
+    pub fn collection(self, namespace: &str) -> Target {
+        Target::collection(self.versioned(), namespace)
+    }
+
+    pub fn object(self, key: &ObjectKey) -> Target {
+        Target::object(self.versioned(), key)
+    }
+
+    pub fn status(self, key: &ObjectKey) -> Target {
+        self.object(key).subresource("status")
+    }
+}
