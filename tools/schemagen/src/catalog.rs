@@ -7,7 +7,7 @@ use std::fmt::Write;
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-use crate::facts::{Facts, Go, Merge};
+use crate::facts::{Emitted, Facts, Go, Merge};
 use crate::schemas::{Definition, properties};
 
 const HEADER: &str = "# Types of the Kubernetes 1.36 API. Written by `cargo xtask schema`; the format is in src/schema/load.rs.\n";
@@ -147,7 +147,9 @@ fn go_words(line: &mut String, schema: &Value, package: &str, go: &Go) -> anyhow
     if go_type != derived_go_type(schema, package)? {
         let _ = write!(line, " go={go_type}");
     }
-    for (word, present) in [("ptr", pointer), ("always", go.always)] {
+    let is_struct = !pointer && reference(schema).is_some();
+    let always = go.emitted == Emitted::Always || (is_struct && go.emitted == Emitted::UnlessEmpty);
+    for (word, present) in [("ptr", pointer), ("always", always)] {
         if present {
             let _ = write!(line, " {word}");
         }

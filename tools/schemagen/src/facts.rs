@@ -22,14 +22,22 @@ pub struct Merge {
 pub struct Go {
     /// As `reflect.Type.String()` prints it, a leading `*` for a pointer.
     pub go_type: String,
-    /// Printed even when it holds the zero value (no `omitempty`).
-    pub always: bool,
+    pub emitted: Emitted,
     /// The protobuf field number, `2.5` for field 5 of the message inlined as field 2.
     pub number: String,
     /// The Go names of the embedded structs the property comes through.
     pub within: String,
     /// The default that the type's declaration states, as JSON.
     pub default: String,
+}
+
+/// When Go prints a property: `omitempty` knows no empty struct, `omitzero` does.
+#[derive(Default, PartialEq)]
+pub enum Emitted {
+    Always,
+    #[default]
+    UnlessEmpty,
+    UnlessZero,
 }
 
 pub fn merge(csv: &str) -> anyhow::Result<Facts<Merge>> {
@@ -45,7 +53,11 @@ pub fn merge(csv: &str) -> anyhow::Result<Facts<Merge>> {
 pub fn go(csv: &str) -> anyhow::Result<Facts<Go>> {
     rows(csv, 7, |cell| Go {
         go_type: cell[2].clone(),
-        always: cell[3] == "always",
+        emitted: match cell[3].as_str() {
+            "always" => Emitted::Always,
+            "omitzero" => Emitted::UnlessZero,
+            _ => Emitted::UnlessEmpty,
+        },
         number: cell[4].clone(),
         within: cell[5].clone(),
         default: cell[6].clone(),

@@ -50,10 +50,14 @@ fn collect(structs: &Structs, definition: &str, embedded: &Embedded, rows: &mut 
 
 fn row(definition: &str, field: &Field, options: &str, embedded: &Embedded) -> String {
     let package = definition.rsplit('.').nth(1).unwrap_or_default();
-    let always = if options.contains("omitempty") || options.contains("omitzero") { "" } else { "always" };
+    let emitted = match options {
+        _ if options.contains("omitzero") => "omitzero",
+        _ if options.contains("omitempty") => "",
+        _ => "always",
+    };
     let default = field.markers.iter().find_map(|m| m.strip_prefix("default=")).unwrap_or_default();
     format!(
-        "{},{always},{},{},{}",
+        "{},{emitted},{},{},{}",
         qualified(&field.go_type, package),
         protobuf_path(embedded, field),
         embedded.within.join("."),

@@ -43,13 +43,3 @@ pub fn json_type(value: &Value) -> &'static str {
         Value::Object(_) => "object",
     }
 }
-
-/// The zero value of a scalar, as Go prints it.
-pub fn zero_value(schema: &Schema) -> Option<Value> {
-    match schema.resolve().shape {
-        Shape::String => Some(Value::from("")),
-        Shape::Integer(_) | Shape::Number => Some(Value::from(0)),
-        Shape::Boolean => Some(Value::from(false)),
-        _ => None,
-    }
-}

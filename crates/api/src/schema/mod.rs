@@ -4,13 +4,16 @@
 //! the protobuf transcoder all walk this tree.
 
 mod catalog;
+pub mod defaulting;
 pub mod descriptions;
 mod go_type;
 mod load;
 pub mod structural;
+mod zero;
 
 pub use catalog::{Catalog, Definition, DefinitionId};
-pub use go_type::{json_type, zero_value};
+pub use go_type::json_type;
+pub use zero::{is_empty, zero_value};
 
 use serde_json::Value;
 
@@ -114,7 +117,7 @@ impl Property {
     pub fn implied_default(&self) -> Option<Value> {
         match &self.schema.default {
             Some(value) => Some(value.as_ref().clone()),
-            None if self.always && !self.pointer => zero_value(&self.schema),
+            None if self.always && !self.pointer && self.schema.is_scalar() => Some(zero_value(&self.schema)),
             None => None,
         }
     }
@@ -190,6 +193,15 @@ impl Schema {
             Shape::Map(values) => Some(values),
             _ => None,
         }
+    }
+
+    /// A value without fields or elements of its own, as far as the schema tells.
+    pub fn is_scalar(&self) -> bool {
+        let shape = &self.resolve().shape;
+        !matches!(
+            shape,
+            Shape::Object(_) | Shape::Map(_) | Shape::List(_) | Shape::Union(_) | Shape::Json | Shape::Raw
+        )
     }
 
     /// The schema of a list's elements.

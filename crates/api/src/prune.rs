@@ -1,0 +1,174 @@
+//! What remains of an object when a server has read it into its type and written it again.
+//!
+//! Built-in kinds go through [`as_typed`]: unknown fields, nulls and empty optional fields
+//! disappear, fields that Go always prints appear, quantities and times get their canonical
+//! form. Custom resources go through [`unknown_fields`], which only drops what the schema
+//! does not have.
+
+use serde_json::{Map, Value};
+
+use crate::quantity::Quantity;
+use crate::schema::{Object, Property, Schema, Shape, is_empty, zero_value};
+
+/// Gives `value` the form a typed server stores. It must already have passed
+/// [`crate::schema::check`]; a value of the wrong type is left as it is.
+pub fn as_typed(value: &mut Value, schema: &Schema) {
+    match (&schema.resolve().shape, value) {
+        (Shape::Object(object), Value::Object(fields)) => typed_object(fields, object),
+        (Shape::Map(values), Value::Object(fields)) => {
+            fields.values_mut().for_each(|value| typed_element(value, values));
+        }
+        (Shape::List(items), Value::Array(elements)) => {
+            elements.iter_mut().for_each(|value| typed_element(value, items));
+        }
+        (Shape::Union(members), value) => {
+            if let Some(member) = members.iter().find(|member| fits(value, member)) {
+                as_typed(value, member);
+            }
+        }
+        (Shape::Quantity, value) => {
+            if let Ok(quantity) = Quantity::from_json(value) {
+                *value = Value::from(quantity.canonical());
+            }
+        }
+        (Shape::Time, Value::String(text)) => canonical_time(text, Seconds::Whole),
+        (Shape::MicroTime, Value::String(text)) => canonical_time(text, Seconds::Micro),
+        _ => {}
+    }
+}
+
+fn typed_object(fields: &mut Map<String, Value>, object: &Object) {
+    fields.retain(|name, _| object.property(name).is_some());
+    for property in &object.properties {
+        let name = property.name.as_ref();
+        if let Some(value) = fields.get_mut(name) {
+            as_typed(value, &property.schema);
+            if is_left_out(value, property) {
+                fields.remove(name);
+            }
+        }
+        if property.always && fields.get(name).is_none_or(|value| value.is_null() && !property.pointer) {
+            let zero = if property.pointer { Value::Null } else { zero_value(&property.schema) };
+            fields.insert(name.to_owned(), zero);
+        }
+    }
+}
+
+/// Whether Go does not print the field: it is null, or empty and not behind a pointer.
+fn is_left_out(value: &Value, property: &Property) -> bool {
+    value.is_null() || (!property.always && !property.pointer && is_empty(value, &property.schema))
+}
+
+/// A null element of a list or map is Go's zero value.
+fn typed_element(value: &mut Value, schema: &Schema) {
+    if value.is_null() {
+        *value = zero_value(schema);
+    }
+    as_typed(value, schema);
+}
+
+fn fits(value: &Value, schema: &Schema) -> bool {
+    match schema.resolve().shape {
+        Shape::Object(_) => value.is_object(),
+        Shape::List(_) => value.is_array(),
+        Shape::Boolean => value.is_boolean(),
+        _ => false,
+    }
+}
+
+/// How a time prints the fraction of its seconds.
+enum Seconds {
+    Whole,
+    Micro,
+}
+
+/// UTC with a Z, and the fraction cut to what the type keeps.
+fn canonical_time(text: &mut String, seconds: Seconds) {
+    let Ok(time) = text.parse::<jiff::Timestamp>() else { return };
+    *text = match seconds {
+        Seconds::Whole => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        Seconds::Micro => time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
+    };
+}
+
+/// Drops the fields that a custom resource's schema does not declare. Metadata is typed.
+pub fn unknown_fields(value: &mut Value, schema: &Schema) {
+    match (&schema.shape, value) {
+        (Shape::Ref(_), value) => as_typed(value, schema),
+        (Shape::Object(object), Value::Object(fields)) => {
+            if !object.preserve_unknown {
+                fields.retain(|name, _| object.property(name).is_some());
+            }
+            for property in &object.properties {
+                if let Some(value) = fields.get_mut(property.name.as_ref()) {
+                    unknown_fields(value, &property.schema);
+                }
+            }
+        }
+        (Shape::Map(values), Value::Object(fields)) => {
+            fields.values_mut().for_each(|value| unknown_fields(value, values));
+        }
+        (Shape::List(items), Value::Array(elements)) => {
+            elements.iter_mut().for_each(|value| unknown_fields(value, items));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::gvk::GroupVersionKind;
+    use crate::schema::{Catalog, defaulting, structural};
+
+    fn check(kind: (&'static str, &'static str), mut value: Value, want: Value) {
+        let gvk = GroupVersionKind::new(kind.0, "v1", kind.1);
+        as_typed(&mut value, Catalog::builtin().schema(&gvk).unwrap());
+        assert_eq!(value, want);
+    }
+
+    #[test]
+    fn built_in_kinds_are_printed_as_go_prints_them() {
+        check(
+            ("", "Pod"),
+            json!({"spec": {"containers": [{"name": "a", "foo": 1, "args": [], "tty": false,
+                "resources": {"limits": {"cpu": "1000m", "memory": 1024}}}], "hostNetwork": false,
+                "nodeName": "", "terminationGracePeriodSeconds": 0, "volumes": [{"name": "v", "emptyDir": {}}]}}),
+            json!({"metadata": {}, "status": {}, "spec": {"containers": [{"name": "a",
+                "resources": {"limits": {"cpu": "1", "memory": "1024"}}}],
+                "terminationGracePeriodSeconds": 0, "volumes": [{"name": "v", "emptyDir": {}}]}}),
+        );
+        check(
+            ("rbac.authorization.k8s.io", "ClusterRole"),
+            json!({"metadata": {"name": "x", "labels": {}, "annotations": {"a": null},
+                "creationTimestamp": "2020-01-01T01:00:00.5+01:00"}}),
+            json!({"metadata": {"name": "x", "annotations": {"a": ""},
+                "creationTimestamp": "2020-01-01T00:00:00Z"}, "rules": null}),
+        );
+        check(
+            ("coordination.k8s.io", "Lease"),
+            json!({"metadata": {"creationTimestamp": null}, "spec": {"renewTime": "2020-01-01T00:00:00Z"}}),
+            json!({"metadata": {}, "spec": {"renewTime": "2020-01-01T00:00:00.000000Z"}}),
+        );
+    }
+
+    #[test]
+    fn custom_resources_lose_only_what_their_schema_lacks() {
+        let schema =
+            structural::resource(&json!({"type": "object", "properties": {"spec": {"type": "object",
+            "properties": {"a": {"type": "string", "default": "x"}, "keep": {"type": "object",
+            "x-kubernetes-preserve-unknown-fields": true}, "map": {"type": "object",
+            "additionalProperties": {"type": "object", "properties": {"n": {"type": "integer"}}}}}}}}));
+        let mut value = json!({"apiVersion": "g/v1", "kind": "K", "metadata": {"name": "n", "foo": 1}, "foo": 1,
+            "spec": {"b": 1, "keep": {"z": null}, "map": {"k": {"n": 1, "m": 2}}}});
+        unknown_fields(&mut value, &schema);
+        defaulting::apply(&mut value, &schema);
+        assert_eq!(
+            value,
+            json!({"apiVersion": "g/v1", "kind": "K", "metadata": {"name": "n"},
+                "spec": {"a": "x", "keep": {"z": null}, "map": {"k": {"n": 1}}}})
+        );
+    }
+}
