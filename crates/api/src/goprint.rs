@@ -123,7 +123,7 @@ fn push_json_string(out: &mut String, text: &str) {
 }
 
 /// The shortest decimal that reads back as `f`, in exponent form beyond Go's JSON bounds.
-fn json_float(f: f64) -> String {
+pub(crate) fn json_float(f: f64) -> String {
     let text = float(f, -6);
     // JSON drops the zero that pads Go's two-digit exponents: 1e-09 becomes 1e-9.
     match text.split_once("e-0") {

@@ -9,6 +9,7 @@ pub mod gvk;
 pub mod fields;
 pub mod labels;
 pub mod validation;
+pub mod json;
 pub mod list_meta;
 pub mod object;
 pub mod params;
