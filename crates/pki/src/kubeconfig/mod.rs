@@ -1,4 +1,4 @@
-//! kubeconfig files: the types, written for our own users; see [`resolve`] for
+//! kubeconfig files: the types, written for our own users; see [`load`] for
 //! reading anybody's.
 //!
 //! Reading is lenient: unknown fields, nulls and unused entries pass, and only
