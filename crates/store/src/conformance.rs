@@ -58,6 +58,12 @@ pub async fn random_history(store: Arc<dyn Store>, seed: u64, steps: usize) {
     histories::run(store, seed, steps).await;
 }
 
+/// The same for an engine that keeps its data: the store is dropped and opened again by
+/// `open` every few steps, and must be what it was.
+pub async fn reopened_history(open: impl AsyncFn() -> Arc<dyn Store>, seed: u64, steps: usize) {
+    histories::reopening(open, seed, steps).await;
+}
+
 fn bytes(text: impl AsRef<[u8]>) -> Bytes {
     Bytes::copy_from_slice(text.as_ref())
 }

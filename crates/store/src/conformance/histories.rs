@@ -64,21 +64,45 @@ pub(super) async fn run(store: Arc<dyn Store>, seed: u64, steps: usize) {
     let mut expected: Vec<Event> = Vec::new();
     for step in 0..steps {
         let place = format!("seed {seed}, step {step}");
-        match dice.below(100) {
-            0..65 => expected.extend(commit(&*store, &mut model, &mut dice, &place).await),
-            65..90 => read(&*store, &model, &mut dice, &place).await,
-            90..97 => replay(&*store, &model, &mut dice, &place).await,
-            _ => {
-                let revision = dice.revision(&model);
-                assert_eq!(store.compact(revision).await, model.compact(revision), "{place}");
-            }
-        }
-        assert_eq!(store.revision(), model.revision(), "{place}");
+        expected.extend(one_step(&*store, &mut model, &mut dice, &place).await);
         if dice.chance(20) {
             catch_up(&mut *live, &mut seen, expected.len()).await;
             assert_eq!(seen, expected, "{place}");
         }
     }
+}
+
+pub(super) async fn reopening(open: impl AsyncFn() -> Arc<dyn Store>, seed: u64, steps: usize) {
+    let mut dice = Dice(seed);
+    let mut model = State::default();
+    let mut step = 0;
+    while step < steps {
+        let store = open().await;
+        assert_eq!(store.revision(), model.revision(), "seed {seed}, reopened at step {step}");
+        for _ in 0..=dice.below(40) {
+            one_step(&*store, &mut model, &mut dice, &format!("seed {seed}, step {step}")).await;
+            step += 1;
+        }
+        let everything = Range::default();
+        let place = format!("seed {seed}, step {step}");
+        assert_eq!(store.range(everything.clone()).await, model.range(&everything), "{place}");
+    }
+}
+
+/// One random action on both. Returns the events under `a/` that it made.
+async fn one_step(store: &dyn Store, model: &mut State, dice: &mut Dice, place: &str) -> Vec<Event> {
+    let mut events = Vec::new();
+    match dice.below(100) {
+        0..65 => events = commit(store, model, dice, place).await,
+        65..90 => read(store, model, dice, place).await,
+        90..97 => replay(store, model, dice, place).await,
+        _ => {
+            let revision = dice.revision(model);
+            assert_eq!(store.compact(revision).await, model.compact(revision), "{place}");
+        }
+    }
+    assert_eq!(store.revision(), model.revision(), "{place}");
+    events
 }
 
 /// Reads the live watch until it has yielded as many events as the model made.
