@@ -2,6 +2,7 @@
 //! errors, selectors, quantities, codecs and patches. No I/O, no clock, no
 //! entropy, and no knowledge of any one kind.
 
+pub mod apply;
 pub mod entry;
 pub mod field;
 pub mod goprint;
@@ -19,6 +20,8 @@ pub mod schema;
 pub mod quantity;
 pub mod status;
 pub mod time;
+
+pub mod yaml;
 
 pub use entry::Entry;
 pub use field::{FieldError, FieldErrors, Path};

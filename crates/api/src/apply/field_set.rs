@@ -1,0 +1,214 @@
+//! A set of paths, as a tree sorted at each level, and its algebra.
+
+use std::cmp::Ordering;
+
+use serde_json::{Map, Value};
+
+use super::path::{PathElement, PathError};
+
+/// A set of paths into an object. A path may be in the set without its parent, and a parent
+/// without its children.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldSet {
+    /// Sorted by element; none is empty.
+    nodes: Vec<Node>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Node {
+    element: PathElement,
+    /// The path that ends here is in the set.
+    member: bool,
+    below: FieldSet,
+}
+
+impl Node {
+    fn is_empty(&self) -> bool {
+        !self.member && self.below.is_empty()
+    }
+}
+
+impl FieldSet {
+    pub const fn new() -> Self {
+        Self { nodes: Vec::new() }
+    }
+
+    /// The set of these paths, each a list of field names.
+    pub fn of_fields(paths: &[&[&str]]) -> Self {
+        let mut set = Self::new();
+        for path in paths {
+            let path: Vec<PathElement> = path.iter().map(|name| PathElement::field(name)).collect();
+            set.insert(&path);
+        }
+        set
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Adds a path, not its parents. The empty path is never a member.
+    pub fn insert(&mut self, path: &[PathElement]) {
+        let Some((first, rest)) = path.split_first() else { return };
+        let node = self.node_mut(first);
+        match rest.is_empty() {
+            true => node.member = true,
+            false => node.below.insert(rest),
+        }
+    }
+
+    fn node_mut(&mut self, element: &PathElement) -> &mut Node {
+        let at = match self.nodes.binary_search_by(|node| node.element.cmp(element)) {
+            Ok(at) => at,
+            Err(at) => {
+                let node = Node { element: element.clone(), member: false, below: Self::new() };
+                self.nodes.insert(at, node);
+                at
+            }
+        };
+        &mut self.nodes[at]
+    }
+
+    fn node(&self, element: &PathElement) -> Option<&Node> {
+        let at = self.nodes.binary_search_by(|node| node.element.cmp(element)).ok()?;
+        self.nodes.get(at)
+    }
+
+    pub fn contains(&self, path: &[PathElement]) -> bool {
+        match path {
+            [] => false,
+            [last] => self.node(last).is_some_and(|node| node.member),
+            [first, rest @ ..] => self.node(first).is_some_and(|node| node.below.contains(rest)),
+        }
+    }
+
+    /// Whether the path of this one element is in the set.
+    pub(super) fn has(&self, element: &PathElement) -> bool {
+        self.node(element).is_some_and(|node| node.member)
+    }
+
+    /// The paths below `element`, without it. `None` if there are none.
+    pub(super) fn below(&self, element: &PathElement) -> Option<&FieldSet> {
+        self.node(element).map(|node| &node.below).filter(|below| !below.is_empty())
+    }
+
+    /// Each first element, whether it is a member itself, and the set below it.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&PathElement, bool, &FieldSet)> {
+        self.nodes.iter().map(|node| (&node.element, node.member, &node.below))
+    }
+
+    /// Adds a first element with what is below it.
+    pub(super) fn push(&mut self, element: PathElement, member: bool, below: FieldSet) {
+        if member || !below.is_empty() {
+            let node = self.node_mut(&element);
+            node.member |= member;
+            node.below = node.below.union(&below);
+        }
+    }
+
+    // === algebra ===
+
+    pub fn union(&self, other: &Self) -> Self {
+        self.join(other, |a, b| {
+            let (Some(a), Some(b)) = (a, b) else { return a.or(b).cloned() };
+            Some(a.with(a.member || b.member, a.below.union(&b.below)))
+        })
+    }
+
+    pub fn intersection(&self, other: &Self) -> Self {
+        self.join(other, |a, b| {
+            let (a, b) = (a?, b?);
+            Some(a.with(a.member && b.member, a.below.intersection(&b.below)))
+        })
+    }
+
+    /// What is here and not in `other`; a child stays when only its parent is in `other`.
+    pub fn difference(&self, other: &Self) -> Self {
+        self.join(other, |a, b| {
+            let a = a?;
+            let Some(b) = b else { return Some(a.clone()) };
+            Some(a.with(a.member && !b.member, a.below.difference(&b.below)))
+        })
+    }
+
+    /// What is here and neither it nor a parent of it is in `other`.
+    pub fn recursive_difference(&self, other: &Self) -> Self {
+        self.join(other, |a, b| {
+            let a = a?;
+            match b {
+                None => Some(a.clone()),
+                Some(b) if b.member => None,
+                Some(b) => Some(a.with(a.member, a.below.recursive_difference(&b.below))),
+            }
+        })
+    }
+
+    /// Walks both sorted lists together; `combine` gets the nodes of one element.
+    fn join(&self, other: &Self, combine: impl Fn(Option<&Node>, Option<&Node>) -> Option<Node>) -> Self {
+        let (mut left, mut right) = (self.nodes.iter().peekable(), other.nodes.iter().peekable());
+        let mut nodes = Vec::new();
+        loop {
+            let order = match (left.peek(), right.peek()) {
+                (Some(a), Some(b)) => a.element.cmp(&b.element),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => break,
+            };
+            let a = if order.is_le() { left.next() } else { None };
+            let b = if order.is_ge() { right.next() } else { None };
+            nodes.extend(combine(a, b).filter(|node| !node.is_empty()));
+        }
+        Self { nodes }
+    }
+
+    /// Every path in the set: at each level the members first, then what is below them.
+    pub fn paths(&self) -> Vec<Vec<PathElement>> {
+        let mut paths = Vec::new();
+        self.collect_paths(&mut Vec::new(), &mut paths);
+        paths
+    }
+
+    fn collect_paths(&self, prefix: &mut Vec<PathElement>, paths: &mut Vec<Vec<PathElement>>) {
+        for node in self.nodes.iter().filter(|node| node.member) {
+            paths.push(prefix.iter().chain([&node.element]).cloned().collect());
+        }
+        for node in &self.nodes {
+            prefix.push(node.element.clone());
+            node.below.collect_paths(prefix, paths);
+            prefix.pop();
+        }
+    }
+
+    // === FieldsV1 ===
+
+    /// The tree as `fieldsV1` has it: `{"f:spec":{".":{},"f:replicas":{}}}`.
+    pub fn to_fields_v1(&self) -> Value {
+        let mut fields = Map::new();
+        for node in &self.nodes {
+            let mut below = node.below.to_fields_v1();
+            if let (true, false, Value::Object(below)) = (node.member, node.below.is_empty(), &mut below) {
+                below.insert(".".to_owned(), Value::Object(Map::new()));
+            }
+            fields.insert(node.element.to_key(), below);
+        }
+        Value::Object(fields)
+    }
+
+    /// Reads `fieldsV1`. Elements of an unknown kind are dropped, with what is below them.
+    pub fn from_fields_v1(fields: &Value) -> Result<Self, PathError> {
+        let mut set = Self::new();
+        for (key, below) in fields.as_object().into_iter().flatten().filter(|(key, _)| *key != ".") {
+            let Some(element) = PathElement::parse(key)? else { continue };
+            let member = below.get(".").is_some();
+            let below = Self::from_fields_v1(below)?;
+            set.push(element, member || below.is_empty(), below);
+        }
+        Ok(set)
+    }
+}
+
+impl Node {
+    fn with(&self, member: bool, below: FieldSet) -> Node {
+        Node { element: self.element.clone(), member, below }
+    }
+}

@@ -1,0 +1,40 @@
+//! Who owns which field of an object, and server-side apply, which is built on it.
+//!
+//! - [`track_update`] records a create, update or patch in `metadata.managedFields`;
+//! - [`apply`] merges a configuration and records what its manager now owns;
+//! - [`FieldSet`] is a set of paths, in memory and as `fieldsV1`.
+//!
+//! All is pure: the time is passed in, and the caller gives one schema, so an object that
+//! has several versions is converted before it comes here.
+
+mod atom;
+mod compare;
+mod conflict;
+mod field_set;
+mod last_applied;
+pub mod managed;
+mod merge;
+mod ownership;
+mod path;
+pub mod scale;
+mod server_side;
+mod validate;
+
+pub use conflict::{ApplyError, Conflict};
+pub use field_set::FieldSet;
+pub use managed::keep_times;
+pub use ownership::track_update;
+pub use path::{PathElement, PathError};
+pub use server_side::apply;
+
+/// Who writes: a name, the subresource written through (empty for the object itself) and
+/// the version the request is in (`apps/v1`).
+#[derive(Clone, Copy, Debug)]
+pub struct Manager<'a> {
+    pub name: &'a str,
+    pub subresource: &'a str,
+    pub api_version: &'a str,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! What every write does to the owners of fields: changed fields go to the writer, removed
+//! ones to nobody, and metadata that the server sets belongs to no one.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::Manager;
+use super::atom::{Atom, ListKind, UNTYPED, atom};
+use super::compare::compare;
+use super::field_set::FieldSet;
+use super::managed::{self, Managed, ManagerId, Operation, Owned};
+use super::path::PathElement;
+use crate::schema::{Schema, Shape, zero_value};
+
+/// Entries of other verbs than apply that an object keeps; older ones are put together.
+const MAX_UPDATE_MANAGERS: usize = 10;
+/// The name under which they are put together.
+const ANCIENT: &str = "ancient-changes";
+
+/// Fields that no manager owns.
+static NEVER_OWNED: LazyLock<FieldSet> = LazyLock::new(|| {
+    FieldSet::of_fields(&[
+        &["apiVersion"],
+        &["kind"],
+        &["metadata"],
+        &["metadata", "name"],
+        &["metadata", "namespace"],
+        &["metadata", "creationTimestamp"],
+        &["metadata", "selfLink"],
+        &["metadata", "uid"],
+        &["metadata", "clusterName"],
+        &["metadata", "generation"],
+        &["metadata", "managedFields"],
+        &["metadata", "resourceVersion"],
+    ])
+});
+
+/// Records a create, update or patch in `new.metadata.managedFields`. `old` is `None` on
+/// create. `reset` are the fields this request cannot change (`status` on the main
+/// resource). `now` is RFC 3339 in whole seconds; it is used only if a field changed.
+///
+/// The managers are those that the request sent, if it sent any that can be read, so that a
+/// client may edit them; through a subresource it may not. An object that was stored without
+/// managers is not tracked until it is applied to.
+pub fn track_update(
+    old: Option<&Value>,
+    new: &mut Value,
+    schema: &Schema,
+    manager: &Manager<'_>,
+    now: &str,
+    reset: &FieldSet,
+) {
+    let managed = managers_of_request(old, new, manager);
+    managed::clear(new);
+    let is_create = old.is_none_or(|old| old.pointer("/metadata/uid").is_none_or(Value::is_null));
+    if managed.is_empty() && !is_create {
+        return;
+    }
+    let blank;
+    let old = match old {
+        Some(old) => old,
+        None => {
+            blank = blank_object(schema, new);
+            &blank
+        }
+    };
+    let managed = update(old, new, managed, schema, manager, now, reset);
+    managed::encode(new, &cap(managed));
+}
+
+fn managers_of_request(old: Option<&Value>, new: &Value, manager: &Manager<'_>) -> Managed {
+    let stored = || old.and_then(|old| managed::decode(old).ok()).unwrap_or_default();
+    if !manager.subresource.is_empty() {
+        return stored();
+    }
+    if managed::is_reset(new) {
+        return Managed::new();
+    }
+    match managed::decode(new) {
+        Ok(sent) if !sent.is_empty() => sent,
+        _ => stored(),
+    }
+}
+
+/// An object of the kind with nothing set, as a typed server has it before a create.
+pub(super) fn blank_object(schema: &Schema, like: &Value) -> Value {
+    let mut blank = zero_value(schema);
+    if !matches!(schema.resolve().shape, Shape::Object(_)) {
+        blank = Value::Object(serde_json::Map::new());
+    }
+    for name in ["apiVersion", "kind"] {
+        if let Some(value) = like.get(name) {
+            blank[name] = value.clone();
+        }
+    }
+    blank
+}
+
+/// The managers after a write that made `new` from `old`.
+pub(super) fn update(
+    old: &Value,
+    new: &Value,
+    managed: Managed,
+    schema: &Schema,
+    manager: &Manager<'_>,
+    now: &str,
+    reset: &FieldSet,
+) -> Managed {
+    let comparison = compare(old, new, schema).without(reset);
+    let changed = comparison.changed();
+    let mut managed = reconciled(managed, schema);
+    for owned in managed.values_mut() {
+        owned.fields = owned.fields.difference(&changed).difference(&comparison.removed);
+    }
+    let own = changed.difference(&NEVER_OWNED);
+    if !own.is_empty() {
+        let id = ManagerId::new(manager.name, Operation::Update, manager.api_version, manager.subresource);
+        let before = managed.remove(&id).map(|owned| owned.fields).unwrap_or_default();
+        let api_version = manager.api_version.to_owned();
+        managed.insert(id, Owned { fields: own.union(&before), api_version, time: Some(now.to_owned()) });
+    }
+    managed.retain(|_, owned| !owned.fields.is_empty());
+    managed
+}
+
+/// The set without the fields that no manager owns.
+pub(super) fn ownable(fields: &FieldSet) -> FieldSet {
+    fields.difference(&NEVER_OWNED)
+}
+
+/// Puts the oldest entries of updates together, a bucket for each version, until there are
+/// no more than [`MAX_UPDATE_MANAGERS`].
+fn cap(mut managed: Managed) -> Managed {
+    let is_update = |id: &&ManagerId| id.operation == Operation::Update;
+    let mut updaters: Vec<ManagerId> = managed.keys().filter(is_update).cloned().collect();
+    let mut count = updaters.len();
+    updaters.sort_by(|a, b| {
+        let time = |id: &ManagerId| managed.get(id).and_then(|owned| owned.time.clone());
+        time(a).cmp(&time(b)).then_with(|| a.cmp(b))
+    });
+    let mut first_of_version: BTreeMap<String, ManagerId> = BTreeMap::new();
+    for id in updaters {
+        if count <= MAX_UPDATE_MANAGERS {
+            break;
+        }
+        let Some(version) = managed.get(&id).map(|owned| owned.api_version.clone()) else { continue };
+        match first_of_version.get(&version) {
+            None => {
+                first_of_version.insert(version, id);
+            }
+            Some(first) => {
+                put_together(&mut managed, first, &id, &version);
+                count -= 1;
+            }
+        }
+    }
+    managed
+}
+
+fn put_together(managed: &mut Managed, first: &ManagerId, id: &ManagerId, version: &str) {
+    let bucket = ManagerId::new(ANCIENT, Operation::Update, version, "");
+    if !managed.contains_key(&bucket)
+        && let Some(owned) = managed.remove(first)
+    {
+        managed.insert(bucket.clone(), owned);
+    }
+    let Some(merged) = managed.remove(id) else { return };
+    if let Some(owned) = managed.get_mut(&bucket) {
+        owned.fields = owned.fields.union(&merged.fields);
+        owned.time = merged.time;
+    }
+}
+
+// === schemas that changed ===
+
+/// The managers with their fields as the schema has them now: what has become atomic since
+/// is owned as a whole.
+pub(super) fn reconciled(mut managed: Managed, schema: &Schema) -> Managed {
+    for owned in managed.values_mut() {
+        owned.fields = with_atomics(&owned.fields, schema);
+    }
+    managed
+}
+
+fn with_atomics(fields: &FieldSet, schema: &Schema) -> FieldSet {
+    let mut result = FieldSet::new();
+    for (element, member, below) in fields.iter() {
+        match child(schema, element) {
+            Some(child) if !below.is_empty() && is_atomic(child) => {
+                result.push(element.clone(), true, FieldSet::new());
+            }
+            Some(child) => result.push(element.clone(), member, with_atomics(below, child)),
+            None => result.push(element.clone(), member, below.clone()),
+        }
+    }
+    result
+}
+
+fn is_atomic(schema: &Schema) -> bool {
+    match atom(schema, None) {
+        Atom::Scalar(_) => false,
+        Atom::List(list) => matches!(list.kind, ListKind::Atomic),
+        Atom::Map(map) => map.atomic,
+    }
+}
+
+/// The schema of what a path element chooses. `None` where types are only deduced.
+pub(super) fn child<'a>(schema: &'a Schema, element: &PathElement) -> Option<&'a Schema> {
+    match (atom(schema, None), element) {
+        (Atom::Map(map), PathElement::Field(name)) => {
+            map.field(name).filter(|child| !std::ptr::eq(*child, &raw const UNTYPED))
+        }
+        (Atom::List(list), PathElement::Key(_)) => Some(list.items),
+        _ => None,
+    }
+}
