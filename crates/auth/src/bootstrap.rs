@@ -23,10 +23,10 @@ const AUTO_UPDATE: &str = "rbac.authorization.kubernetes.io/autoupdate";
 pub fn objects() -> Result<Vec<(GroupVersionKind, Object)>, String> {
     let lists = FILES
         .iter()
-        .map(|file| ironclad_api::yaml::decode(file.as_bytes()).map_err(|error| error.to_string()));
+        .map(|file| ironclad_api::yaml::decode(file.as_bytes()).map_err(|error| error.converting()));
     let mut objects = Vec::new();
     for list in lists {
-        for item in list?.get("items").and_then(Value::as_array).into_iter().flatten() {
+        for item in list?.value.get("items").and_then(Value::as_array).into_iter().flatten() {
             objects.push(read(item.clone()).ok_or("a bootstrap item is not an object")?);
         }
     }

@@ -186,14 +186,17 @@ fn printed_reference(reference: &Value) -> String {
 // === finalizers ===
 
 pub fn finalizers(finalizers: &[&str], path: &Path) -> FieldErrors {
-    let names = finalizers.iter();
-    let mut errors: FieldErrors =
-        names.flat_map(|finalizer| invalid_each(path, finalizer, super::qualified_name(finalizer))).collect();
+    let mut errors: FieldErrors = finalizers.iter().flat_map(|name| finalizer_name(name, path)).collect();
     if finalizers.contains(&ORPHAN) && finalizers.contains(&FOREGROUND) {
         let detail = format!("finalizer {ORPHAN} and {FOREGROUND} cannot be both set");
         errors.push(FieldError::invalid(path, Value::from(finalizers), detail));
     }
     errors
+}
+
+/// One finalizer's name.
+pub fn finalizer_name(name: &str, path: &Path) -> FieldErrors {
+    invalid_each(path, name, super::qualified_name(name))
 }
 
 fn no_new_finalizers(new: &Object, old: &Object, path: &Path) -> FieldErrors {

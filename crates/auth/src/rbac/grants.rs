@@ -98,7 +98,7 @@ impl Grants {
         }
     }
 
-    fn of<'a>(&'a self, user: &'a User) -> impl Iterator<Item = &'a Arc<Grant>> {
+    fn of<'a>(&'a self, user: &User) -> impl Iterator<Item = &'a Arc<Grant>> {
         let own = self.users.get(&user.name).into_iter().flatten();
         own.chain(user.groups.iter().filter_map(|group| self.groups.get(group)).flatten())
     }
