@@ -9,7 +9,12 @@ use std::time::Duration;
 
 use ironclad_nft::conntrack::{Conntrack, UDP};
 use ironclad_nft::*;
-use namespace::{in_namespace, nft, run};
+use namespace::{Namespace, nft, run};
+
+/// Runs a test in a namespace of its own, if there can be one.
+fn in_namespace<T: Send>(test: impl FnOnce() -> T + Send) -> Option<T> {
+    Namespace::new().map(|namespace| namespace.run(test))
+}
 
 /// A ruleset with every kind of statement, field, set and element there is.
 fn everything(family: Family) -> Ruleset {

@@ -1,35 +1,53 @@
 //! A network namespace for the length of a test.
 
+use std::fs::File;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 
-/// Runs `test` on a thread of its own with a network namespace of its own,
-/// which is gone with the thread. `None`, and a printed reason, if this machine
-/// does not allow that.
-pub fn in_namespace<T: Send>(test: impl FnOnce() -> T + Send) -> Option<T> {
-    if !nix::unistd::geteuid().is_root() {
-        println!("skipped: a network namespace needs root");
-        return None;
+/// A network namespace that is gone with this value.
+pub struct Namespace {
+    pub file: File,
+}
+
+impl Namespace {
+    /// A new one with its loopback up. `None`, and a printed reason, if this
+    /// machine does not allow that.
+    pub fn new() -> Option<Self> {
+        if !nix::unistd::geteuid().is_root() {
+            println!("skipped: a network namespace needs root");
+            return None;
+        }
+        if Command::new("nft").arg("--version").output().is_err() {
+            println!("skipped: nft is not installed");
+            return None;
+        }
+        let made = std::thread::spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNET)?;
+            run("ip", &["link", "set", "lo", "up"], "");
+            File::open("/proc/thread-self/ns/net")
+        });
+        match made.join().expect("thread ends") {
+            Ok(file) => Some(Self { file }),
+            Err(error) => {
+                println!("skipped: no network namespaces here: {error}");
+                None
+            }
+        }
     }
-    if Command::new("nft").arg("--version").output().is_err() {
-        println!("skipped: nft is not installed");
-        return None;
+
+    /// Runs something inside, on a thread of its own.
+    pub fn run<T: Send>(&self, inside: impl FnOnce() -> T + Send) -> T {
+        let result = std::thread::scope(|scope| {
+            let entered = || {
+                setns(&self.file, CloneFlags::CLONE_NEWNET).expect("entered the namespace");
+                inside()
+            };
+            scope.spawn(entered).join()
+        });
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
-    let result = std::thread::scope(|scope| {
-        scope
-            .spawn(|| {
-                if let Err(error) = unshare(CloneFlags::CLONE_NEWNET) {
-                    println!("skipped: no network namespaces here: {error}");
-                    return None;
-                }
-                run("ip", &["link", "set", "lo", "up"], "");
-                Some(test())
-            })
-            .join()
-    });
-    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// `nft` in the thread's namespace.
