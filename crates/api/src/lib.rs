@@ -11,6 +11,8 @@ pub mod fields;
 pub mod labels;
 pub mod validation;
 pub mod json;
+pub mod intstr;
+pub mod names;
 pub mod list_meta;
 pub mod object;
 pub mod params;
