@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::quantity::Quantity;
 use crate::schema::{Object, Property, Schema, Shape, is_empty, zero_value};
+use crate::time;
 
 /// Gives `value` the form a typed server stores. It must already have passed
 /// [`crate::schema::check`]; a value of the wrong type is left as it is.
@@ -31,8 +32,8 @@ pub fn as_typed(value: &mut Value, schema: &Schema) {
                 *value = Value::from(quantity.canonical());
             }
         }
-        (Shape::Time, Value::String(text)) => canonical_time(text, Seconds::Whole),
-        (Shape::MicroTime, Value::String(text)) => canonical_time(text, Seconds::Micro),
+        (Shape::Time, Value::String(text)) => canonical_time(text, time::format),
+        (Shape::MicroTime, Value::String(text)) => canonical_time(text, time::format_micro),
         _ => {}
     }
 }
@@ -76,19 +77,11 @@ fn fits(value: &Value, schema: &Schema) -> bool {
     }
 }
 
-/// How a time prints the fraction of its seconds.
-enum Seconds {
-    Whole,
-    Micro,
-}
-
 /// UTC with a Z, and the fraction cut to what the type keeps.
-fn canonical_time(text: &mut String, seconds: Seconds) {
-    let Ok(time) = text.parse::<jiff::Timestamp>() else { return };
-    *text = match seconds {
-        Seconds::Whole => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        Seconds::Micro => time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
-    };
+fn canonical_time(text: &mut String, format: fn(jiff::Timestamp) -> String) {
+    if let Ok(time) = text.parse() {
+        *text = format(time);
+    }
 }
 
 /// Drops the fields that a custom resource's schema does not declare. Metadata is typed.

@@ -16,8 +16,8 @@ pub const MAX_COPY_BYTES: usize = 3 * 1024 * 1024;
 
 /// Reads a JSON patch from a request's body and applies it.
 pub fn json_patch(document: &Value, patch: &[u8]) -> Result<Value, PatchError> {
-    let patch = serde_json::from_slice(patch).map_err(|e| PatchError::Malformed(e.to_string()))?;
-    JsonPatch::from_value(patch)?.apply(document)
+    let patch = crate::json::decode(patch).map_err(|e| PatchError::Malformed(e.to_string()))?;
+    JsonPatch::from_value(patch.value)?.apply(document)
 }
 
 /// A list of operations, not yet known to be well-formed one by one.

@@ -185,7 +185,7 @@ fn field<'a>(schema: &'a Schema, name: &str) -> Result<&'a Schema, PatchError> {
     let kind = match &schema.resolve().shape {
         Shape::Object(object) => {
             return object.property(name).map(|property| &property.schema).ok_or_else(|| {
-                let (type_name, name) = (struct_name(schema), quote(name));
+                let (type_name, name) = (schema.struct_name(), quote(name));
                 PatchError::Failed(format!(
                     "unable to find api field in struct {type_name} for the json field {name}"
                 ))
@@ -206,13 +206,5 @@ pub(super) fn list_field<'a>(schema: &'a Schema, name: &str) -> Result<&'a Schem
     match field.items() {
         Some(_) => Ok(field),
         None => Err(PatchError::Failed("expected slice or array type, but got: struct".to_owned())),
-    }
-}
-
-/// The Go name of a struct type, without its package.
-fn struct_name(schema: &Schema) -> String {
-    match schema.shape {
-        Shape::Ref(id) => id.definition().short_name().to_owned(),
-        _ => schema.go_type().rsplit('.').next().unwrap_or_default().to_owned(),
     }
 }

@@ -15,12 +15,6 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// The name Go code prints for it: `v1.Pod`.
-    pub fn go_type(&self) -> &str {
-        let package = self.name.rsplit_once('.').and_then(|(package, _)| package.rfind('.'));
-        package.and_then(|dot| self.name.get(dot + 1..)).unwrap_or(&self.name)
-    }
-
     /// The name without its package: `Pod`.
     pub fn short_name(&self) -> &str {
         self.name.rsplit_once('.').map_or(&*self.name, |(_, short)| short)

@@ -13,7 +13,7 @@ impl Schema {
             return Cow::Borrowed(name);
         }
         Cow::Borrowed(match &self.shape {
-            Shape::Ref(id) => id.definition().go_type(),
+            Shape::Ref(_) => return self.resolve().go_type(),
             Shape::List(items) => return Cow::Owned(format!("[]{}", items.go_type())),
             Shape::Map(values) => return Cow::Owned(format!("map[string]{}", values.go_type())),
             Shape::Object(_) | Shape::Raw => "map[string]interface {}",
@@ -29,6 +29,12 @@ impl Schema {
             Shape::Quantity => "resource.Quantity",
             Shape::IntOrString => "intstr.IntOrString",
         })
+    }
+
+    /// The Go name of a struct, without its package. Empty for types that have none.
+    pub fn struct_name(&self) -> &str {
+        let name = self.resolve().go_type.as_deref().unwrap_or_default();
+        name.rsplit('.').next().unwrap_or_default()
     }
 }
 

@@ -95,6 +95,8 @@ impl Reader<'_> {
             }
         }
         let name = Name::Owned(format!("{}.{short}", self.package));
+        let go_package = self.package.rsplit('.').next().unwrap_or_default();
+        property.schema.go_type = Some(Name::Owned(format!("{go_package}.{short}")));
         self.definitions.push(Definition { name, schema: property.schema, gvk });
         Some(())
     }

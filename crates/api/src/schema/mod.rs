@@ -3,11 +3,14 @@
 //! Field validation, pruning, defaulting, strategic merge, server-side apply, OpenAPI and
 //! the protobuf transcoder all walk this tree.
 
+mod base64_check;
 mod catalog;
+pub mod check;
 pub mod defaulting;
 pub mod descriptions;
 mod go_type;
 mod load;
+mod rfc3339;
 pub mod structural;
 mod zero;
 
