@@ -123,7 +123,7 @@ fn refers_to(pod: &Pod, asked: &Attributes) -> bool {
     }
 }
 
-fn env_names<'a>(spec: &'a PodSpec, of_secrets: bool) -> impl Iterator<Item = &'a str> {
+fn env_names(spec: &PodSpec, of_secrets: bool) -> impl Iterator<Item = &str> {
     let init = spec.init_containers.iter().flatten().map(|c| (&c.env, &c.env_from));
     let main = spec.containers.iter().map(|c| (&c.env, &c.env_from));
     let ephemeral = spec.ephemeral_containers.iter().flatten().map(|c| (&c.env, &c.env_from));

@@ -5,8 +5,10 @@
 //! guarantees around it.
 
 pub mod cluster_role_aggregation;
+pub mod deployment;
 pub mod garbage_collector;
 pub mod namespace;
+pub mod node_lifecycle;
 pub mod ownership;
 pub mod pod_gc;
 pub mod pods;
@@ -15,6 +17,7 @@ pub mod resources;
 pub mod root_ca;
 pub mod selectors;
 pub mod service_account;
+pub mod service_endpoints;
 pub mod ttl_after_finished;
 
 use std::sync::Arc;
@@ -31,8 +34,13 @@ pub struct Settings {
 pub fn all(settings: &Settings) -> Vec<Arc<dyn Controller>> {
     vec![
         Arc::new(cluster_role_aggregation::ClusterRoleAggregation),
+        Arc::new(deployment::DeploymentController),
+        Arc::new(service_endpoints::endpoints::EndpointsController),
+        Arc::new(service_endpoints::slices::EndpointSlices),
         Arc::new(garbage_collector::GarbageCollector::default()),
         Arc::new(namespace::NamespaceLifecycle),
+        Arc::new(node_lifecycle::NodeLifecycle::default()),
+        Arc::new(node_lifecycle::eviction::TaintEviction),
         Arc::new(pod_gc::PodGc),
         Arc::new(replicaset::ReplicaSetController),
         Arc::new(root_ca::RootCaPublisher::new(settings.root_ca.clone())),

@@ -49,7 +49,14 @@ pub(crate) fn column(
     priority: i32,
     cell: impl Fn(&Object, Timestamp) -> Value + Send + Sync + 'static,
 ) -> Column {
-    Column { name: name.into(), column_type, format: "", description: "".into(), priority, cell: Box::new(cell) }
+    Column {
+        name: name.into(),
+        column_type,
+        format: "",
+        description: "".into(),
+        priority,
+        cell: Box::new(cell),
+    }
 }
 
 /// Shown with `-o wide` only.
@@ -67,7 +74,8 @@ pub(crate) fn age_of(timestamp: &str, now: Timestamp) -> String {
 
 /// `a=b,c=d`, or `<none>`.
 pub(crate) fn labels(value: Option<&Value>) -> String {
-    let pairs: Vec<_> = ironclad_api::object::string_map(value).iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let pairs: Vec<_> =
+        ironclad_api::object::string_map(value).iter().map(|(k, v)| format!("{k}={v}")).collect();
     if pairs.is_empty() { NONE.into() } else { pairs.join(",") }
 }
 

@@ -8,7 +8,10 @@ mod columns;
 mod spec;
 
 pub mod config_map;
+pub mod lease;
 pub mod namespace;
+pub mod priority_class;
+pub mod rbac;
 pub mod secret;
 
 use std::sync::Arc;
@@ -19,7 +22,13 @@ use ironclad_engine::Strategy;
 pub fn all() -> Vec<Arc<dyn Strategy>> {
     vec![
         Arc::new(config_map::ConfigMap::new()),
+        Arc::new(lease::Lease::new()),
         Arc::new(namespace::Namespace::new()),
+        Arc::new(priority_class::PriorityClass::new()),
+        Arc::new(rbac::ClusterRole::new()),
+        Arc::new(rbac::ClusterRoleBinding::new()),
+        Arc::new(rbac::Role::new()),
+        Arc::new(rbac::RoleBinding::new()),
         Arc::new(secret::Secret::new()),
     ]
 }

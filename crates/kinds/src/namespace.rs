@@ -55,7 +55,12 @@ impl Strategy for Namespace {
         label_with_name(namespace);
     }
 
-    fn prepare(&self, new: &mut Object, old: Option<&Object>, preparation: &Preparation<'_>) -> Result<(), Status> {
+    fn prepare(
+        &self,
+        new: &mut Object,
+        old: Option<&Object>,
+        preparation: &Preparation<'_>,
+    ) -> Result<(), Status> {
         match (old, preparation.part) {
             (None, _) => {
                 new.0.insert("status".into(), json!({ "phase": ACTIVE }));
@@ -96,7 +101,8 @@ fn finalizers(namespace: &Object) -> impl Iterator<Item = &Value> {
 fn label_with_name(namespace: &mut Object) {
     let name = namespace.name().to_owned();
     if !name.is_empty() {
-        ironclad_api::object::object_in(namespace.metadata_mut(), "labels").insert(NAME_LABEL.into(), name.into());
+        ironclad_api::object::object_in(namespace.metadata_mut(), "labels")
+            .insert(NAME_LABEL.into(), name.into());
     }
 }
 

@@ -24,7 +24,12 @@ impl Secret {
         let secret_type = text("Type", |secret| secret.str_at(&["type"]).to_owned());
         Self {
             spec: KindSpec {
-                columns: vec![name(), secret_type, number("Data", |secret| count(secret.0.get("data"))), age()],
+                columns: vec![
+                    name(),
+                    secret_type,
+                    number("Data", |secret| count(secret.0.get("data"))),
+                    age(),
+                ],
                 selectable: vec![SelectableField::at("type")],
                 ..spec("", "v1", "Secret", "secrets", Scope::Namespaced)
             },
@@ -106,7 +111,8 @@ fn validate_type(secret: &core::Secret) -> Vec<FieldError> {
     match secret.type_.as_deref().unwrap_or_default() {
         SERVICE_ACCOUNT_TOKEN => {
             let annotations = secret.metadata.annotations.as_ref();
-            let named = annotations.and_then(|a| a.get(SERVICE_ACCOUNT_NAME)).is_some_and(|name| !name.is_empty());
+            let named =
+                annotations.and_then(|a| a.get(SERVICE_ACCOUNT_NAME)).is_some_and(|name| !name.is_empty());
             let path = Path::new("metadata").child("annotations").key(SERVICE_ACCOUNT_NAME);
             if named { Vec::new() } else { vec![FieldError::required(&path, "")] }
         }
@@ -117,9 +123,15 @@ fn validate_type(secret: &core::Secret) -> Vec<FieldError> {
         }
         "kubernetes.io/ssh-auth" => {
             let key = secret.data.as_ref().and_then(|data| data.get("ssh-privatekey"));
-            if key.is_some_and(|key| !key.0.is_empty()) { Vec::new() } else { vec![missing("ssh-privatekey")] }
+            if key.is_some_and(|key| !key.0.is_empty()) {
+                Vec::new()
+            } else {
+                vec![missing("ssh-privatekey")]
+            }
         }
-        "kubernetes.io/tls" => ["tls.crt", "tls.key"].into_iter().filter(|key| !has(key)).map(missing).collect(),
+        "kubernetes.io/tls" => {
+            ["tls.crt", "tls.key"].into_iter().filter(|key| !has(key)).map(missing).collect()
+        }
         _ => Vec::new(),
     }
 }

@@ -63,7 +63,10 @@ pub(crate) fn default_to(parent: &mut Map<String, Value>, field: &str, value: im
 }
 
 /// The JSON object at `field`, if there is one.
-pub(crate) fn object_at<'a>(parent: &'a mut Map<String, Value>, field: &str) -> Option<&'a mut Map<String, Value>> {
+pub(crate) fn object_at<'a>(
+    parent: &'a mut Map<String, Value>,
+    field: &str,
+) -> Option<&'a mut Map<String, Value>> {
     parent.get_mut(field)?.as_object_mut()
 }
 
