@@ -54,6 +54,16 @@ impl Entry {
         Self { key, uid, revision, labels, fields, json, typed: OnceLock::new() }
     }
 
+    /// What is parsed of it, for another entry of the same object.
+    pub fn meta(&self) -> EntryMeta {
+        EntryMeta {
+            key: self.key.clone(),
+            uid: self.uid.clone(),
+            labels: self.labels.clone(),
+            fields: self.fields.clone(),
+        }
+    }
+
     /// A selectable field's text, `metadata.name` and `metadata.namespace` included.
     pub fn field(&self, name: &str) -> Option<&str> {
         match name {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ironclad_api::status::Status;
+use ironclad_api::validation::meta::FIELD_MANAGER_MAX;
 use ironclad_api::{GroupVersionKind, Object};
 use ironclad_client::request::Target;
 use ironclad_env::BoxFuture;
@@ -35,8 +36,27 @@ impl Context {
         Self { user, user_agent: user_agent.into(), ..Self::default() }
     }
 
+    /// Repetitions are told once.
     pub fn warn(&self, text: impl Into<String>) {
-        self.warnings.lock().push(text.into());
+        let text = text.into();
+        let mut warnings = self.warnings.lock();
+        if !warnings.contains(&text) {
+            warnings.push(text);
+        }
+    }
+
+    /// The manager of the fields that a write without a named one sets: the first word of
+    /// the user agent, printable and short enough.
+    pub fn default_manager(&self) -> String {
+        let word = self.user_agent.split('/').next().unwrap_or_default();
+        let mut manager = String::new();
+        for c in word.chars().filter(|c| !c.is_control()) {
+            if manager.len() + c.len_utf8() > FIELD_MANAGER_MAX {
+                break;
+            }
+            manager.push(c);
+        }
+        manager
     }
 }
 

@@ -3,11 +3,13 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use ironclad_api::apply::FieldSet;
 use ironclad_api::field::FieldError;
 use ironclad_api::gvk::Name;
 use ironclad_api::params::PropagationPolicy;
 use ironclad_api::schema::Schema;
 use ironclad_api::status::Status;
+use ironclad_api::validation::name::{self, NameRule};
 use ironclad_api::{GroupResource, GroupVersion, GroupVersionKind, Object};
 use ironclad_client::Cache;
 use ironclad_client::request::Target;
@@ -36,7 +38,7 @@ pub struct KindSpec {
     /// Most preferred first. Exactly one is `storage`.
     pub versions: Vec<VersionSpec>,
     pub subresources: Vec<Subresource>,
-    /// The verbs of the main resource; [`ALL_VERBS`] for most.
+    /// The verbs of the resource itself; [`ALL_VERBS`] for most.
     pub verbs: &'static [&'static str],
     /// The columns of `kubectl get`, `Name` first and `Age` where upstream has it.
     pub columns: Vec<Column>,
@@ -225,6 +227,7 @@ pub trait Action: Send + Sync {
         api: &'a dyn Api,
         target: &'a Target,
         body: Object,
+        dry_run: bool,
     ) -> BoxFuture<'a, Result<Object, Status>>;
 }
 
@@ -236,11 +239,13 @@ pub trait Api: Send + Sync {
 
     /// Reads the newest version of an object, lets `change` alter it (or refuse), and commits it;
     /// on a lost race it starts over with the newer version, a bounded number of times.
+    /// `target.subresource` may name a part.
     fn update<'a>(
         &'a self,
         context: &'a Context,
         target: &'a Target,
         change: &'a (dyn Fn(&mut Object) -> Result<(), Status> + Send + Sync),
+        dry_run: bool,
     ) -> BoxFuture<'a, Result<Object, Status>>;
 
     /// Creates an object; `target` names its collection.
@@ -280,8 +285,8 @@ pub struct Preparation<'a> {
 pub trait Strategy: Send + Sync + 'static {
     fn spec(&self) -> &KindSpec;
 
-    /// Fills in defaults that depend on other fields; plain schema defaults are filled in already.
-    /// Also called on what is read from older stores: it must be idempotent.
+    /// Fills in defaults; those that a custom resource's schema declares are there already.
+    /// Called on every decoded, patched or upgraded object: it must be idempotent.
     fn default(&self, _object: &mut Object) {}
 
     /// Clears and sets what clients may not: drops `status` on create (the engine already
@@ -307,6 +312,17 @@ pub trait Strategy: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// The fields that a write of this part cannot set, which no manager gets to own:
+    /// `status` on the object itself, `spec` on its status.
+    fn reset_fields(&self, part: Part) -> FieldSet {
+        let has_status = self.spec().subresources.iter().any(|sub| sub.name == "status");
+        match part {
+            Part::Main if has_status => FieldSet::of_fields(&[&["status"]]),
+            Part::Status => FieldSet::of_fields(&[&["spec"]]),
+            Part::Main | Part::Named(_) => FieldSet::new(),
+        }
+    }
+
     /// Texts for the `Warning` header.
     fn warnings(&self, _new: &Object, _old: Option<&Object>) -> Vec<String> {
         Vec::new()
@@ -315,10 +331,9 @@ pub trait Strategy: Send + Sync + 'static {
     /// The last touch before commit, after all validation: sorting, normal forms.
     fn canonicalize(&self, _object: &mut Object) {}
 
-    /// Validates `metadata.name`; the messages of what is wrong with it. `prefix` means that
-    /// it is a generateName. DNS subdomain unless the kind says otherwise.
-    fn validate_name(&self, name: &str, prefix: bool) -> Vec<String> {
-        ironclad_api::validation::dns1123_subdomain_name(name, prefix)
+    /// The rule for `metadata.name` and `metadata.generateName`.
+    fn name_rule(&self) -> NameRule {
+        name::subdomain
     }
 
     /// Whether an update of an absent object creates it (leases, endpoints do; upstream's AllowCreateOnUpdate).

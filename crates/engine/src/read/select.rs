@@ -1,0 +1,90 @@
+//! Which objects a list or a watch is about.
+
+use ironclad_api::Entry;
+use ironclad_api::fields;
+use ironclad_api::goprint::quote;
+use ironclad_api::labels;
+use ironclad_api::params::ListOptions;
+use ironclad_api::status::Status;
+use ironclad_client::Target;
+
+use crate::registry::Served;
+
+/// The scope and the selectors of a list or watch.
+#[derive(Clone)]
+pub struct Selection {
+    /// `None`: all namespaces, or a cluster-scoped kind.
+    pub namespace: Option<String>,
+    labels: Option<labels::Selector>,
+    fields: Option<fields::Selector>,
+}
+
+impl Selection {
+    /// Refuses selectors over fields that the kind does not offer.
+    pub fn new(served: &Served, target: &Target, options: &ListOptions) -> Result<Self, Status> {
+        let known = served.kind.scan.fields();
+        for term in options.field_selector.terms() {
+            let field = term.field.as_str();
+            if !matches!(field, "metadata.name" | "metadata.namespace")
+                && !known.iter().any(|known| known.name == field)
+            {
+                return Err(unknown_field(field, known.is_empty()));
+            }
+        }
+        let mut fields = options.field_selector.clone();
+        if !target.name.is_empty() {
+            fields = with_name(fields, &target.name)?;
+        }
+        let selected = fields.exact_value("metadata.namespace").filter(|_| served.kind.is_namespaced());
+        let namespace = match target.namespace.as_str() {
+            _ if !served.kind.is_namespaced() => None,
+            "" => selected.filter(|namespace| !namespace.is_empty()).map(str::to_owned),
+            namespace => Some(namespace.to_owned()),
+        };
+        let labels = &options.label_selector;
+        Ok(Self {
+            namespace,
+            labels: (!labels.is_everything()).then(|| labels.clone()),
+            fields: (!fields.is_everything()).then_some(fields),
+        })
+    }
+
+    /// Whether it selects every object of its namespace.
+    pub fn is_everything(&self) -> bool {
+        self.labels.is_none() && self.fields.is_none()
+    }
+
+    /// The only name that it selects, if there is one.
+    pub fn single_name(&self) -> Option<&str> {
+        self.fields.as_ref()?.exact_value("metadata.name").filter(|name| !name.is_empty())
+    }
+
+    pub fn matches(&self, entry: &Entry) -> bool {
+        self.namespace.as_ref().is_none_or(|namespace| *namespace == entry.key.namespace)
+            && self.labels.as_ref().is_none_or(|labels| labels.matches(&entry.labels))
+            && self
+                .fields
+                .as_ref()
+                .is_none_or(|fields| fields.matches(|name| entry.field(name).unwrap_or_default()))
+    }
+}
+
+/// Upstream's words for kinds without own selectable fields, and for those that have some.
+fn unknown_field(field: &str, plain: bool) -> Status {
+    Status::bad_request(match plain {
+        true => format!(
+            "{} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
+            quote(field)
+        ),
+        false => format!("field label not supported: {field}"),
+    })
+}
+
+/// A watch of one object by its URL is a selection by its name.
+fn with_name(fields: fields::Selector, name: &str) -> Result<fields::Selector, Status> {
+    match fields.exact_value("metadata.name") {
+        Some(selected) if selected == name => Ok(fields),
+        None if fields.is_everything() => Ok(fields::Selector::equals("metadata.name", name)),
+        _ => Err(Status::bad_request("fieldSelector metadata.name doesn't match requested name")),
+    }
+}

@@ -1,0 +1,128 @@
+//! Tables (`kubectl get`) and objects reduced to their metadata.
+//! Source: <https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables>
+
+use ironclad_api::list_meta::ListMeta;
+use ironclad_api::{Entry, Object};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::read::list::List;
+use crate::registry::Served;
+use crate::strategy::Column;
+
+/// What of each object a row carries beside its cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IncludeObject {
+    None,
+    #[default]
+    Metadata,
+    Object,
+}
+
+/// How a table is made.
+pub struct TableOptions<'a> {
+    /// `meta.k8s.io/v1` or `meta.k8s.io/v1beta1`.
+    pub api_version: &'a str,
+    pub include: IncludeObject,
+    /// Watches send the column definitions with their first event only.
+    pub with_columns: bool,
+    pub now: Timestamp,
+}
+
+/// The table of a page of a list.
+pub fn of_list(list: &List, options: &TableOptions<'_>) -> Object {
+    let rows = list.entries.iter().map(|entry| row(&list.served, entry, options)).collect();
+    table(&list.served, &list.meta, rows, options)
+}
+
+/// The table of one object.
+pub fn of_entry(served: &Served, entry: &Entry, options: &TableOptions<'_>) -> Object {
+    let meta = ListMeta { resource_version: entry.revision.to_string(), ..ListMeta::default() };
+    table(served, &meta, vec![row(served, entry, options)], options)
+}
+
+/// The table of a bookmark: no rows, but a revision and its annotations in an object.
+pub fn of_bookmark(served: &Served, bookmark: &Object, options: &TableOptions<'_>) -> Object {
+    let meta = ListMeta { resource_version: bookmark.resource_version().to_owned(), ..ListMeta::default() };
+    let mut row = Map::from_iter([("cells".to_owned(), blank_cells(served))]);
+    row.insert("object".into(), partial(bookmark, options.api_version).into_value());
+    table(served, &meta, vec![Value::Object(row)], options)
+}
+
+fn blank_cells(served: &Served) -> Value {
+    let columns = served.kind.spec().columns.len().max(2);
+    vec![Value::Null; columns].into()
+}
+
+fn table(served: &Served, meta: &ListMeta, rows: Vec<Value>, options: &TableOptions<'_>) -> Object {
+    let columns = match options.with_columns {
+        true => columns(&served.kind.spec().columns),
+        false => Value::Array(Vec::new()),
+    };
+    let mut object = Object::default();
+    object.0.insert("kind".into(), "Table".into());
+    object.0.insert("apiVersion".into(), options.api_version.into());
+    object.0.insert("metadata".into(), serde_json::to_value(meta).unwrap_or_default());
+    object.0.insert("columnDefinitions".into(), columns);
+    object.0.insert("rows".into(), rows.into());
+    object
+}
+
+fn columns(columns: &[Column]) -> Value {
+    let define = |name: &str, kind: &str, format: &str, description: &str, priority: i32| json!({"name": name, "type": kind, "format": format, "description": description, "priority": priority});
+    if columns.is_empty() {
+        return json!([
+            define("Name", "string", "name", "Name must be unique within a namespace.", 0),
+            define(
+                "Created At",
+                "date",
+                "",
+                "CreationTimestamp is the time at which this object was created.",
+                0
+            ),
+        ]);
+    }
+    let defined = columns.iter().map(|column| {
+        define(&column.name, column.column_type, column.format, &column.description, column.priority)
+    });
+    defined.collect::<Vec<_>>().into()
+}
+
+fn row(served: &Served, entry: &Entry, options: &TableOptions<'_>) -> Value {
+    let object = entry.object();
+    let columns = &served.kind.spec().columns;
+    let cells: Vec<Value> = match columns.is_empty() {
+        true => vec![object.name().into(), object.meta_str("creationTimestamp").into()],
+        false => columns.iter().map(|column| (column.cell)(&object, options.now)).collect(),
+    };
+    let mut row = Map::from_iter([("cells".to_owned(), Value::from(cells))]);
+    let shown = match options.include {
+        IncludeObject::None => None,
+        IncludeObject::Metadata => Some(partial(&object, options.api_version)),
+        IncludeObject::Object => Some(object),
+    };
+    row.extend(shown.map(|object| ("object".to_owned(), object.into_value())));
+    Value::Object(row)
+}
+
+/// A PartialObjectMetadata; `api_version` is that of `meta.k8s.io`.
+pub fn partial(object: &Object, api_version: &str) -> Object {
+    let mut partial = Object::default();
+    partial.0.insert("kind".into(), "PartialObjectMetadata".into());
+    partial.0.insert("apiVersion".into(), api_version.into());
+    let metadata = object.metadata().cloned().unwrap_or_default();
+    partial.0.insert("metadata".into(), Value::Object(metadata));
+    partial
+}
+
+/// A PartialObjectMetadataList.
+pub fn partial_list(list: &List, api_version: &str) -> Object {
+    let items: Vec<Value> =
+        list.entries.iter().map(|entry| partial(&entry.object(), api_version).into_value()).collect();
+    let mut object = Object::default();
+    object.0.insert("kind".into(), "PartialObjectMetadataList".into());
+    object.0.insert("apiVersion".into(), api_version.into());
+    object.0.insert("metadata".into(), serde_json::to_value(&list.meta).unwrap_or_default());
+    object.0.insert("items".into(), items.into());
+    object
+}

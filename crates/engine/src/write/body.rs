@@ -1,0 +1,194 @@
+//! From what a client sent to the object that it proposes.
+
+use ironclad_api::params::FieldValidation;
+use ironclad_api::status::Status;
+use ironclad_api::{GroupVersionKind, Object, json, yaml};
+use ironclad_client::Body;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::input::{Input, Options};
+use super::patching::{self, View};
+use super::{Current, Write, checks, owners, system};
+use crate::engine::Engine;
+use crate::gate::Context;
+use crate::shape;
+use crate::strategy::SchemaRef;
+
+/// A body that has been read but not yet held against a schema.
+struct Raw {
+    value: Value,
+    /// Errors that only strict validation minds.
+    strict: Vec<String>,
+}
+
+impl Engine {
+    /// The object that the write proposes: decoded or patched, defaulted, its fields'
+    /// owners recorded, in the storage version.
+    pub(crate) async fn propose(
+        &self,
+        write: &mut Write<'_>,
+        old: Option<&Current>,
+        now: Timestamp,
+    ) -> Result<Object, Status> {
+        if let Input::Change(change, _) = &write.input {
+            let mut object = old.map(|old| old.object.clone()).unwrap_or_default();
+            change(&mut object)?;
+            // Without a manager the change has recorded the owners itself.
+            return match write.input.options().manager.is_empty() {
+                true => Ok(object),
+                false => Ok(owners::track(write, object, old, now)),
+            };
+        }
+        if let Input::Patch(..) = &write.input {
+            return self.patched(write, old, now).await;
+        }
+        let (Input::Create(body, options) | Input::Replace(body, options)) = &write.input else {
+            return Err(Status::internal_error("a write without a body"));
+        };
+        let mut object = decode(write.context, body, &write.served.gvk, write.served.schema(), options)?;
+        let object = match write.input.is_create() {
+            true => {
+                system::wipe(&mut object);
+                checks::namespace_of_create(write, &mut object)?;
+                write.target.name = object.name().to_owned();
+                let generates = object.name().is_empty() && !object.meta_str("generateName").is_empty();
+                write.input.set_generates_name(generates);
+                object
+            }
+            false => {
+                checks::names_of_update(write, &mut object)?;
+                checks::uid_of_update(write, &object, old)?;
+                object
+            }
+        };
+        let mut object = self.defaulted(write, object).await?;
+        system::dedup_owners(write.context, &mut object, false);
+        self.tracked(write, object, old, now).await
+    }
+
+    /// In the storage version, with the kind's defaults.
+    pub(crate) async fn defaulted(&self, write: &Write<'_>, object: Object) -> Result<Object, Status> {
+        let mut object =
+            self.convert_one(write.served, object, &write.served.kind.storage.group_version()).await?;
+        write.strategy().default(&mut object);
+        Ok(object)
+    }
+
+    /// With the owners of its fields recorded, in the version of the request.
+    pub(crate) async fn tracked(
+        &self,
+        write: &Write<'_>,
+        object: Object,
+        old: Option<&Current>,
+        now: Timestamp,
+    ) -> Result<Object, Status> {
+        if write.served.is_storage() {
+            return Ok(owners::track(write, object, old, now));
+        }
+        let (requested, storage) =
+            (write.served.gvk.group_version(), write.served.kind.storage.group_version());
+        let object = self.convert_one(write.served, object, &requested).await?;
+        let old = match old {
+            Some(old) => {
+                let object = self.convert_one(write.served, old.object.clone(), &requested).await?;
+                Some(Current { entry: old.entry.clone(), object })
+            }
+            None => None,
+        };
+        let object = owners::track(write, object, old.as_ref(), now);
+        self.convert_one(write.served, object, &storage).await
+    }
+
+    async fn patched(
+        &self,
+        write: &mut Write<'_>,
+        old: Option<&Current>,
+        now: Timestamp,
+    ) -> Result<Object, Status> {
+        let Input::Patch(patch, options) = &write.input else {
+            return Err(Status::internal_error("not a patch"));
+        };
+        let live = match old {
+            Some(old) => Some(
+                self.convert_one(write.served, old.object.clone(), &write.served.gvk.group_version()).await?,
+            ),
+            None => None,
+        };
+        let mut object = if write.input.is_apply() {
+            patching::applied(write, View::of(write.served), &patch.body, options, live, now)?
+        } else {
+            let live = live.ok_or_else(|| {
+                Status::not_found(&write.target.resource.group_resource(), &write.target.name)
+            })?;
+            patching::patched(write, View::of(write.served), patch, options, live)?
+        };
+        checks::names_of_patch(write, &mut object, old)?;
+        checks::uid_of_update(write, &object, old)?;
+        let applies = write.input.is_apply();
+        let object = self.defaulted(write, object).await?;
+        if applies {
+            return Ok(object);
+        }
+        self.tracked(write, object, old, now).await
+    }
+}
+
+/// Decodes a body of a kind; its unknown and repeated fields are dropped, and told of.
+pub(crate) fn decode(
+    context: &Context,
+    body: &Body,
+    want: &GroupVersionKind,
+    schema: &SchemaRef,
+    options: &Options,
+) -> Result<Object, Status> {
+    let (bytes, raw) = match body {
+        Body::Json(bytes) => (&bytes[..], read_json(bytes, want)?),
+        Body::Yaml(bytes) => (&bytes[..], read_yaml(bytes, want)?),
+        Body::Tree(object) => (&b""[..], Raw { value: object.clone().into_value(), strict: Vec::new() }),
+    };
+    let Raw { mut value, mut strict } = raw;
+    let actual = json::type_of(&value, Some(want), bytes)
+        .map_err(|error| json::bad_body(None, &want.kind, error, bytes))?;
+    checks::kind_of_body(&actual, want, bytes)?;
+    let unknown = shape::fit(&mut value, schema)
+        .map_err(|error| json::bad_body(Some(&actual), &want.kind, error, bytes))?;
+    strict.extend(unknown);
+    judge_strict(context, options.validation, &strict, |all| {
+        json::bad_body(Some(&actual), &want.kind, format!("strict decoding error: {all}"), bytes)
+    })?;
+    let mut object = shape::object(value);
+    object.set_type(want);
+    Ok(object)
+}
+
+fn read_json(bytes: &[u8], want: &GroupVersionKind) -> Result<Raw, Status> {
+    let decoded = json::decode(bytes).map_err(|error| json::bad_body(None, &want.kind, error, bytes))?;
+    let strict = decoded.duplicate_errors().collect();
+    Ok(Raw { value: decoded.value, strict })
+}
+
+fn read_yaml(bytes: &[u8], want: &GroupVersionKind) -> Result<Raw, Status> {
+    let decoded =
+        yaml::decode(bytes).map_err(|error| json::bad_body(None, &want.kind, error.converting(), bytes))?;
+    let strict = decoded.strict_error().into_iter().collect();
+    Ok(Raw { value: decoded.value, strict })
+}
+
+/// Ignores, warns of, or refuses what strict validation minds.
+pub(crate) fn judge_strict(
+    context: &Context,
+    validation: FieldValidation,
+    errors: &[String],
+    refuse: impl FnOnce(&str) -> Status,
+) -> Result<(), Status> {
+    match validation {
+        _ if errors.is_empty() => Ok(()),
+        FieldValidation::Ignore => Ok(()),
+        FieldValidation::Warn => {
+            errors.iter().for_each(|error| context.warn(error.clone()));
+            Ok(())
+        }
+        FieldValidation::Strict => Err(refuse(&errors.join(", "))),
+    }
+}

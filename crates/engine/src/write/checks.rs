@@ -1,0 +1,106 @@
+//! What a body says of its kind, name and namespace, held against the request's path.
+
+use ironclad_api::status::Status;
+use ironclad_api::{GroupVersionKind, Object, json};
+
+use super::{Current, Write};
+
+/// The body's kind and version must be those of the path.
+pub(crate) fn kind_of_body(
+    actual: &GroupVersionKind,
+    want: &GroupVersionKind,
+    body: &[u8],
+) -> Result<(), Status> {
+    if actual.group != want.group || actual.version != want.version {
+        let (actual, want) = (actual.group_version(), want.group_version());
+        let text = format!(
+            "the API version in the data ({actual}) does not match the expected API version ({want})"
+        );
+        return Err(Status::bad_request(text));
+    }
+    if actual.kind != want.kind {
+        let why = format!("no kind \"{}\" is registered for the requested resource", actual.kind);
+        return Err(json::bad_body(Some(actual), &want.kind, why, body));
+    }
+    Ok(())
+}
+
+/// The namespace that objects of a write have: that of its path, if the kind has namespaces.
+fn expected_namespace<'a>(write: &'a Write<'_>) -> &'a str {
+    if write.served.kind.is_namespaced() { &write.target.namespace } else { "" }
+}
+
+/// A body without a namespace gets the path's.
+pub(crate) fn namespace_of_create(write: &Write<'_>, object: &mut Object) -> Result<(), Status> {
+    let expected = expected_namespace(write).to_owned();
+    settle_namespace(object, &expected)
+}
+
+fn settle_namespace(object: &mut Object, expected: &str) -> Result<(), Status> {
+    let given = object.namespace();
+    if given == expected {
+        return Ok(());
+    }
+    if expected.is_empty() {
+        object.remove_meta("namespace");
+        return Ok(());
+    }
+    if given.is_empty() {
+        object.set_meta("namespace", expected);
+        return Ok(());
+    }
+    Err(Status::bad_request(
+        "the namespace of the provided object does not match the namespace sent on the request",
+    ))
+}
+
+/// An update's body names the object of its path.
+pub(crate) fn names_of_update(write: &Write<'_>, object: &mut Object) -> Result<(), Status> {
+    namespace_of_create(write, object)?;
+    name_of(write, object)
+}
+
+/// A patch must not rename the object or move it.
+pub(crate) fn names_of_patch(
+    write: &Write<'_>,
+    object: &mut Object,
+    old: Option<&Current>,
+) -> Result<(), Status> {
+    if old.is_none() && !object.uid().is_empty() {
+        let why = format!(
+            "uid mismatch: the provided object specified uid {}, and no existing object was found",
+            object.uid()
+        );
+        return Err(Status::conflict(&write.target.resource.group_resource(), &write.target.name, why));
+    }
+    names_of_update(write, object)
+}
+
+fn name_of(write: &Write<'_>, object: &Object) -> Result<(), Status> {
+    let (given, wanted) = (object.name(), &write.target.name);
+    match given {
+        "" => Err(Status::bad_request(format!(
+            "the name of the object ({wanted} based on URL) was undeterminable: name must be provided"
+        ))),
+        given if given == wanted => Ok(()),
+        given => Err(Status::bad_request(format!(
+            "the name of the object ({given}) does not match the name on the URL ({wanted})"
+        ))),
+    }
+}
+
+/// A uid in an update's body is a precondition.
+pub(crate) fn uid_of_update(write: &Write<'_>, object: &Object, old: Option<&Current>) -> Result<(), Status> {
+    let (given, Some(old)) = (object.uid(), old) else { return Ok(()) };
+    if given.is_empty() || given == old.object.uid() {
+        return Ok(());
+    }
+    let key = write.served.kind.store_key(&write.key());
+    let why = format!(
+        "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: \
+         Precondition failed: UID in precondition: {given}, UID in object meta: {}",
+        String::from_utf8_lossy(&key),
+        old.object.uid()
+    );
+    Err(Status::conflict(&write.target.resource.group_resource(), &write.target.name, why))
+}

@@ -1,0 +1,285 @@
+//! Deletes: at once, or with grace and finalizers.
+
+use ironclad_api::Object;
+use ironclad_api::params::{DeleteOptions, PropagationPolicy};
+use ironclad_api::status::Status;
+use ironclad_api::{Entry, GroupResource, ObjectKey, time};
+use ironclad_client::Target;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use std::sync::Arc;
+
+use super::commit::{Change, Committed};
+use super::{Current, MAX_ATTEMPTS};
+use crate::engine::Engine;
+use crate::gate::{AdmissionOperation, AdmissionRequest, Context};
+use crate::read;
+use crate::registry::Served;
+use crate::response::Response;
+use crate::strategy::Strategy;
+
+const ORPHAN: &str = "orphan";
+const FOREGROUND: &str = "foregroundDeletion";
+
+/// What a delete comes to.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Removal {
+    /// It is gone with this write.
+    Now,
+    /// It is marked and stays until its finalizers or its grace are over.
+    Linger(Object),
+    /// It is being deleted already, and this request does not hasten it.
+    Pending,
+}
+
+impl Engine {
+    pub(crate) async fn delete(
+        &self,
+        context: &Context,
+        served: &Served,
+        target: &Target,
+        options: DeleteOptions,
+    ) -> Result<Response, Status> {
+        let resource = target.resource.group_resource();
+        let key = read::key_of(served, target);
+        for _ in 0..MAX_ATTEMPTS {
+            let entry = served.kind.objects.get(&key);
+            let entry = entry.ok_or_else(|| Status::not_found(&resource, &target.name))?;
+            let current = self.current_of(served, entry).await?;
+            if let Some(response) =
+                self.delete_version(context, served, target, &key, current, &options).await?
+            {
+                return Ok(response);
+            }
+            self.after_lost_race().await?;
+        }
+        Err(Status::server_timeout(&resource, "delete", 2))
+    }
+
+    /// Deletes this version of an object. `None`: it has changed meanwhile.
+    async fn delete_version(
+        &self,
+        context: &Context,
+        served: &Served,
+        target: &Target,
+        key: &ObjectKey,
+        mut current: Current,
+        options: &DeleteOptions,
+    ) -> Result<Option<Response>, Status> {
+        check_preconditions(served, &current, options)?;
+        current.object.set_meta("resourceVersion", current.entry.revision.to_string());
+        let removal = decide(served.strategy().as_ref(), current.object.clone(), options, self.env.now());
+        if removal != Removal::Pending {
+            self.admit_delete(context, served, target, &current.object, options).await?;
+        }
+        let change = match &removal {
+            Removal::Pending => return self.deleted(served, target, &current.entry).await.map(Some),
+            Removal::Now => Change::Delete,
+            Removal::Linger(object) => Change::Put(object),
+        };
+        if options.dry_run {
+            return self.dry_delete(served, target, &current.entry, removal).await.map(Some);
+        }
+        match self.commit(served, key, Some(&current), change).await? {
+            Committed::Lost | Committed::LostClaim => Ok(None),
+            Committed::Done(entry) | Committed::Unchanged(entry) => match removal {
+                Removal::Linger(_) => self.answer(served, entry).await.map(Some),
+                _ => self.deleted(served, target, &entry).await.map(Some),
+            },
+        }
+    }
+
+    async fn admit_delete(
+        &self,
+        context: &Context,
+        served: &Served,
+        target: &Target,
+        old: &Object,
+        options: &DeleteOptions,
+    ) -> Result<(), Status> {
+        let mut request = AdmissionRequest {
+            context,
+            operation: AdmissionOperation::Delete,
+            target,
+            kind: &served.gvk,
+            object: None,
+            old: Some(old),
+            dry_run: options.dry_run,
+        };
+        self.admission.mutate(&mut request).await?;
+        self.admission.validate(&request).await
+    }
+
+    async fn dry_delete(
+        &self,
+        served: &Served,
+        target: &Target,
+        entry: &Arc<Entry>,
+        removal: Removal,
+    ) -> Result<Response, Status> {
+        match removal {
+            Removal::Linger(object) => {
+                let object = self.convert_one(served, object, &served.gvk.group_version()).await?;
+                Ok(Response::Object { object, created: false })
+            }
+            _ => self.deleted(served, target, entry).await,
+        }
+    }
+
+    /// The answer of a finished delete: a Status, or the last version where the kind has it so.
+    async fn deleted(&self, served: &Served, target: &Target, last: &Arc<Entry>) -> Result<Response, Status> {
+        if served.strategy().returns_deleted() {
+            return self.answer(served, last.clone()).await;
+        }
+        let status = Status::deleted(&target.resource.group_resource(), &last.key.name, &last.uid);
+        Ok(Response::Status(status))
+    }
+
+    pub(crate) async fn answer(&self, served: &Served, entry: Arc<Entry>) -> Result<Response, Status> {
+        let entry = self.in_version(served, vec![entry]).await?.pop();
+        let entry = entry.ok_or_else(|| Status::internal_error("a conversion lost an object"))?;
+        Ok(Response::Entry { entry, created: false })
+    }
+}
+
+fn check_preconditions(served: &Served, current: &Current, options: &DeleteOptions) -> Result<(), Status> {
+    let conflict = |why: String| {
+        // As upstream: the kind stands where the resource belongs.
+        let resource = GroupResource::new(served.gvk.group.clone(), served.gvk.kind.clone());
+        Err(Status::conflict(&resource, &current.entry.key.name, why))
+    };
+    let (uid, revision) = (current.object.uid(), current.entry.revision.to_string());
+    if let Some(wanted) = options.preconditions.uid.as_ref().filter(|wanted| *wanted != uid) {
+        return conflict(format!(
+            "the UID in the precondition ({wanted}) does not match the UID in record ({uid}). The object might \
+             have been deleted and then recreated"
+        ));
+    }
+    if let Some(wanted) =
+        options.preconditions.resource_version.as_ref().filter(|wanted| **wanted != revision)
+    {
+        return conflict(format!(
+            "the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record \
+             ({revision}). The object might have been modified"
+        ));
+    }
+    Ok(())
+}
+
+/// What a delete of this object comes to. Source: upstream's `BeforeDelete` and
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/>.
+pub(crate) fn decide(
+    strategy: &dyn Strategy,
+    mut object: Object,
+    options: &DeleteOptions,
+    now: Timestamp,
+) -> Removal {
+    // A negative period counts as the shortest one.
+    let requested = options.grace_period_seconds.map(|seconds| if seconds < 0 { 1 } else { seconds });
+    let was_deleting = object.deletion_timestamp().is_some();
+    let period = match strategy.grace_period(&object, requested) {
+        None => None,
+        Some(period) if !was_deleting => {
+            mark(&mut object, after(now, period), period);
+            Some(period)
+        }
+        Some(_) => match (grace(&object), requested) {
+            (0, _) => None,
+            (current, Some(period)) if period < current => Some(shorten(&mut object, current, period, now)),
+            _ => return Removal::Pending,
+        },
+    };
+    set_collection_finalizers(strategy, &mut object, options);
+    let held = object.finalizers().next().is_some() || strategy.held_back(&object);
+    match period {
+        Some(period) if held || period > 0 => {}
+        None if held => mark_ungraceful(&mut object, now),
+        _ => return Removal::Now,
+    }
+    if !was_deleting {
+        strategy.deleting(&mut object);
+    }
+    Removal::Linger(object)
+}
+
+/// Whether an update is the end of an object that was only waiting for its finalizers.
+pub(crate) fn ends_with(strategy: &dyn Strategy, new: &Object, old: &Object) -> bool {
+    old.deletion_timestamp().is_some()
+        && grace(old) == 0
+        && new.finalizers().next().is_none()
+        && !strategy.held_back(new)
+}
+
+fn grace(object: &Object) -> i64 {
+    let seconds = object.metadata().and_then(|metadata| metadata.get("deletionGracePeriodSeconds"));
+    let seconds = seconds.and_then(Value::as_i64).unwrap_or(0);
+    if seconds < 0 { 1 } else { seconds }
+}
+
+fn after(time: Timestamp, seconds: i64) -> Timestamp {
+    time.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}
+
+/// Marks an object as being deleted, which is a new generation.
+fn mark(object: &mut Object, at: Timestamp, period: i64) {
+    object.set_meta("deletionTimestamp", time::format(at));
+    object.set_meta("deletionGracePeriodSeconds", period);
+    let generation = object.generation();
+    if generation > 0 {
+        object.set_meta("generation", generation + 1);
+    }
+}
+
+/// Marks an object without grace; one that was to end later ends now.
+fn mark_ungraceful(object: &mut Object, now: Timestamp) {
+    let standing = object.deletion_timestamp().and_then(|text| text.parse::<Timestamp>().ok());
+    match standing {
+        None => mark(object, now, 0),
+        Some(at) => {
+            object.set_meta("deletionTimestamp", time::format(at.min(now)));
+            object.set_meta("deletionGracePeriodSeconds", 0);
+        }
+    }
+}
+
+/// Brings the end forward, though not into the past.
+fn shorten(object: &mut Object, current: i64, mut period: i64, now: Timestamp) -> i64 {
+    let standing = object.deletion_timestamp().and_then(|text| text.parse::<Timestamp>().ok()).unwrap_or(now);
+    let mut end = after(standing, period.saturating_sub(current));
+    if end < now {
+        end = now;
+        period = period.min(1);
+    }
+    object.set_meta("deletionTimestamp", time::format(end));
+    object.set_meta("deletionGracePeriodSeconds", period);
+    period
+}
+
+/// Sets the finalizers that ask the garbage collector to deal with dependents first.
+fn set_collection_finalizers(strategy: &dyn Strategy, object: &mut Object, options: &DeleteOptions) {
+    let Some(default) = strategy.default_propagation() else { return };
+    let finalizers: Vec<String> = object.finalizers().map(str::to_owned).collect();
+    let has = |name: &str| finalizers.iter().any(|finalizer| finalizer == name);
+    let policy = options.propagation_policy.unwrap_or({
+        if has(ORPHAN) {
+            PropagationPolicy::Orphan
+        } else if has(FOREGROUND) {
+            PropagationPolicy::Foreground
+        } else {
+            default
+        }
+    });
+    let mut wanted: Vec<String> =
+        finalizers.iter().filter(|name| !matches!(name.as_str(), ORPHAN | FOREGROUND)).cloned().collect();
+    match policy {
+        PropagationPolicy::Orphan => wanted.push(ORPHAN.to_owned()),
+        PropagationPolicy::Foreground => wanted.push(FOREGROUND.to_owned()),
+        PropagationPolicy::Background => {}
+    }
+    let same = wanted.len() == finalizers.len() && wanted.iter().all(|name| has(name));
+    match (same, wanted.is_empty()) {
+        (true, _) => {}
+        (false, true) => drop(object.remove_meta("finalizers")),
+        (false, false) => object.set_meta("finalizers", wanted),
+    }
+}

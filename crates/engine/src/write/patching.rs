@@ -1,0 +1,113 @@
+//! Patches: from the stored object to the one that the patch proposes. All in the version
+//! of the request.
+
+use bytes::Bytes;
+use ironclad_api::field::{FieldError, Path};
+use ironclad_api::patch::{self, JsonPatch, PatchError, go_value};
+use ironclad_api::status::Status;
+use ironclad_api::{GroupKind, GroupVersionKind, Object, apply, json, time, yaml};
+use ironclad_client::{Patch, PatchKind};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::body::judge_strict;
+use super::input::Options;
+use super::{Write, owners};
+use crate::registry::Served;
+use crate::shape;
+use crate::strategy::SchemaRef;
+
+/// The form in which an object is patched.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub kind: &'a GroupVersionKind,
+    pub schema: &'a SchemaRef,
+}
+
+impl<'a> View<'a> {
+    /// The object in the version of the request.
+    pub fn of(served: &'a Served) -> Self {
+        Self { kind: &served.gvk, schema: served.schema() }
+    }
+}
+
+/// A JSON, merge or strategic merge patch.
+pub(crate) fn patched(
+    write: &Write<'_>,
+    view: View<'_>,
+    patch: &Patch,
+    options: &Options,
+    live: Object,
+) -> Result<Object, Status> {
+    let prefix = match patch.kind {
+        PatchKind::Strategic => "",
+        _ => "error decoding patch: ",
+    };
+    let decoded =
+        json::decode(&patch.body).map_err(|error| Status::bad_request(format!("{prefix}{error}")))?;
+    let mut strict: Vec<String> = decoded.duplicate_errors().collect();
+    let live = live.into_value();
+    let mut value = match patch.kind {
+        PatchKind::Json => {
+            let operations = JsonPatch::from_value(decoded.value.clone())?;
+            strict = strict.iter().map(|error| format!("json patch {error}")).collect();
+            strict.extend(operations.unknown_fields());
+            operations.apply(&live)?
+        }
+        PatchKind::Merge => patch::merge_patch(&live, &decoded.value)?,
+        PatchKind::Strategic => patch::strategic(&live, &decoded.value, view.schema)?,
+        PatchKind::Apply => return Err(PatchError::Failed("apply is no patch of this kind".into()).into()),
+    };
+    let proposed = shown(patch.kind, &decoded.value, &value);
+    let refuse = |why: &str| {
+        Status::invalid(
+            &GroupKind::new("", ""),
+            "",
+            &[FieldError::invalid(&Path::new("patch"), proposed.as_str(), why)],
+        )
+    };
+    strict.extend(shape::fit(&mut value, view.schema).map_err(|error| refuse(&error))?);
+    judge_strict(write.context, options.validation, &strict, |all| {
+        refuse(&format!("strict decoding error: {all}"))
+    })?;
+    let mut object = shape::object(value);
+    object.set_type(view.kind);
+    Ok(object)
+}
+
+/// What errors quote: the patched document, or the patch itself as Go prints it.
+fn shown(kind: PatchKind, patch: &Value, patched: &Value) -> String {
+    match kind {
+        PatchKind::Strategic => go_value(patch),
+        _ => String::from_utf8_lossy(&json::encode(patched)).into_owned(),
+    }
+}
+
+/// Server-side apply; `live` is `None` where there is nothing yet.
+pub(crate) fn applied(
+    write: &Write<'_>,
+    view: View<'_>,
+    body: &Bytes,
+    options: &Options,
+    live: Option<Object>,
+    now: Timestamp,
+) -> Result<Object, Status> {
+    let decoded = yaml::decode(body)
+        .map_err(|error| Status::bad_request(format!("error decoding YAML: {}", error.converting())))?;
+    let api_version = view.kind.api_version();
+    let manager = owners::manager(write, &api_version);
+    let reset = write.strategy().reset_fields(write.part);
+    let live = live.map(Object::into_value);
+    let now = time::format(now);
+    let schema = view.schema;
+    let mut value =
+        apply::apply(live.as_ref(), &decoded.value, schema, &manager, &now, options.force, &reset)?;
+    let strict: Vec<String> = decoded.strict_error().into_iter().collect();
+    judge_strict(write.context, options.validation, &strict, |all| {
+        Status::bad_request(format!("error strict decoding YAML: {all}"))
+    })?;
+    shape::fit(&mut value, schema).map_err(Status::unclassified)?;
+    let mut object = shape::object(value);
+    object.set_type(view.kind);
+    Ok(object)
+}
