@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 /// An exponential back-off: `initial`, doubled each time up to `max`, and from the start again after a
-/// failure that comes later than twice `max` after the one before.
+/// failure that comes later than twice `max` after the one before (client-go's `flowcontrol.Backoff`).
+/// Moments are on the monotonic clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backoff {
     initial: Duration,
@@ -22,24 +23,24 @@ impl Backoff {
         self.current.map(|(wait, _)| wait).unwrap_or_default()
     }
 
-    /// Counts a failure at `at`.
-    pub fn fail(&mut self, at: Duration) {
+    /// Counts a failure that happened at `event`, now that it is acted upon.
+    pub fn fail(&mut self, event: Duration, now: Duration) {
         let wait = match self.current {
-            Some((wait, last)) if at.saturating_sub(last) <= self.max * 2 => (wait * 2).min(self.max),
+            Some((wait, last)) if self.remembers(event, last) => (wait * 2).min(self.max),
             _ => self.initial,
         };
-        self.current = Some((wait, at));
+        self.current = Some((wait, now));
     }
 
-    /// When a wait that began at `event` is over, or `None` if none is in force: there was no failure,
-    /// or the event lies so long after it that the back-off has been forgotten.
+    /// When a wait that began at `event` is over, or `None` if none is in force: there was no failure
+    /// before, or so long ago that it has been forgotten.
     pub fn until(&self, event: Duration) -> Option<Duration> {
         let (wait, last) = self.current?;
-        (event.saturating_sub(last) <= self.max * 2).then_some(event + wait)
+        self.remembers(event, last).then_some(event + wait)
     }
 
-    pub fn reset(&mut self) {
-        self.current = None;
+    fn remembers(&self, event: Duration, last: Duration) -> bool {
+        event.saturating_sub(last) <= self.max * 2
     }
 }
 
@@ -52,9 +53,9 @@ mod tests {
     #[test]
     fn doubles_to_the_maximum_and_starts_over_after_twice_that() {
         let mut backoff = Backoff::new(S * 10, S * 300);
-        let mut check = |at: u64, expected: u64| {
-            backoff.fail(S * at as u32);
-            assert_eq!(backoff.wait(), S * expected as u32, "at {at}");
+        let mut check = |at: u32, expected: u32| {
+            backoff.fail(S * at, S * at);
+            assert_eq!(backoff.wait(), S * expected, "at {at}");
         };
         check(0, 10);
         check(11, 20);
@@ -70,7 +71,7 @@ mod tests {
     fn a_wait_begins_at_the_event_it_follows() {
         let mut backoff = Backoff::new(S * 10, S * 300);
         assert_eq!(backoff.until(S * 5), None);
-        backoff.fail(S * 5);
+        backoff.fail(S * 4, S * 5);
         assert_eq!(backoff.until(S * 7), Some(S * 17));
         assert_eq!(backoff.until(S * 606), None);
     }

@@ -1,5 +1,6 @@
 //! What a pod's machine is told and what it asks for.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,6 +105,8 @@ pub struct CreateContainer {
     pub sandbox_id: String,
     pub sandbox: Arc<SandboxConfig>,
     pub image: ImageFact,
+    /// The image to mount for each image volume, by the volume's name.
+    pub image_volumes: BTreeMap<String, String>,
     /// The pod's addresses, the primary one first.
     pub pod_ips: Vec<String>,
     /// The container whose process namespace an ephemeral container joins.

@@ -1,7 +1,5 @@
 //! What the container runtime reports about one pod.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 /// Everything the runtime has of one pod, at one moment.
@@ -51,8 +49,6 @@ pub struct ContainerFact {
     pub hash: String,
     /// The user its first process runs as, where the runtime reports it.
     pub user: Option<LinuxUser>,
-    /// The limits that hold, where the runtime reports them.
-    pub resources: Option<ActualResources>,
 }
 
 /// Where an attempt stands.
@@ -84,21 +80,6 @@ pub struct LinuxUser {
     pub uid: i64,
     pub gid: i64,
     pub supplemental_groups: Vec<i64>,
-}
-
-/// The CPU and memory limits a runtime reports for a running container. Zero or absent: no limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ActualResources {
-    /// Relative weight, cgroup v1 scale (1024 is one core).
-    pub cpu_shares: Option<i64>,
-    /// CPU time per period, microseconds.
-    pub cpu_quota_us: Option<i64>,
-    /// The period, microseconds.
-    pub cpu_period_us: Option<i64>,
-    /// Memory limit, bytes.
-    pub memory_limit_bytes: Option<i64>,
-    /// cgroup v2 files that the runtime also sets.
-    pub unified: BTreeMap<String, String>,
 }
 
 /// An image on the node.

@@ -21,9 +21,13 @@ pub mod event;
 pub mod facts;
 pub mod now;
 pub mod pod;
+pub mod probe;
+pub mod qos;
+pub mod resources;
 pub mod sandbox;
 pub mod settings;
 pub mod spec;
+pub mod status;
 
 pub use effect::{Action, Answer, Effect, Failure, FailureKind, Input, Token};
 pub use facts::{ContainerFact, ContainerState, Exit, PodFacts, SandboxFact};

@@ -67,3 +67,13 @@ pub enum Protocol {
     Udp,
     Sctp,
 }
+
+/// Builds the config. An error's text is for the event that upstream would record.
+pub fn build(
+    settings: &crate::settings::NodeSettings,
+    pod: &k8s_openapi::api::core::v1::Pod,
+    attempt: u32,
+) -> Result<SandboxConfig, String> {
+    let _ = settings;
+    Ok(SandboxConfig { name: crate::spec::name(pod).to_owned(), attempt, ..Default::default() })
+}

@@ -1,6 +1,7 @@
 //! The config of a container, from the pod, what its sources resolved to, and the node.
 
 pub mod dns;
+pub mod expand;
 pub mod resources;
 pub mod security;
 
