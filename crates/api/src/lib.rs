@@ -3,26 +3,27 @@
 //! entropy, and no knowledge of any one kind.
 
 pub mod apply;
+pub mod duration;
 pub mod entry;
 pub mod field;
+pub mod fields;
 pub mod goprint;
 pub mod gvk;
-pub mod fields;
-pub mod labels;
-pub mod validation;
-pub mod json;
 pub mod intstr;
-pub mod names;
+pub mod json;
+pub mod labels;
 pub mod list_meta;
+pub mod names;
 pub mod object;
 pub mod params;
 pub mod patch;
 pub mod prune;
-pub mod schema;
 pub mod quantity;
+pub mod schema;
 pub mod status;
+pub mod table;
 pub mod time;
-
+pub mod validation;
 pub mod yaml;
 
 pub use entry::Entry;

@@ -1,4 +1,17 @@
 //! The options of each verb, as query parameters and in-process callers give them.
+//!
+//! Reading them checks each value by itself; which of them contradict each other is for
+//! the verb to say.
+
+mod pod;
+mod query;
+mod read;
+mod table;
+mod write;
+
+pub use pod::{LogOptions, PortForwardOptions, ProxyOptions, StreamOptions};
+pub use query::Query;
+pub use table::{IncludeObject, TableOptions};
 
 /// How unknown and duplicate fields of a body are treated. Upstream's default is `Warn`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
