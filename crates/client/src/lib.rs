@@ -4,6 +4,7 @@
 //! and the callers cannot tell which they have.
 
 pub mod cache;
+pub mod deferred;
 pub mod events;
 pub mod request;
 pub mod typed;
@@ -13,6 +14,7 @@ use ironclad_api::status::Status;
 use ironclad_env::BoxFuture;
 
 pub use cache::{Cache, CachedResource, Change, Observer};
+pub use deferred::Deferred;
 pub use events::{EventRecord, EventType, Recorder};
 pub use request::{Body, Operation, Patch, PatchKind, Request, Target};
 
