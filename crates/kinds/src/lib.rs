@@ -12,14 +12,27 @@ pub mod lease;
 pub mod namespace;
 pub mod priority_class;
 pub mod rbac;
+pub mod review;
 pub mod secret;
+pub mod service_account;
 
 use std::sync::Arc;
 
 use ironclad_engine::Strategy;
+use ironclad_engine::gate::{Authorizer, RuleResolver, TokenAuthenticator};
+
+use service_account::TokenIssuer;
+
+/// What some kinds need of the server around them.
+pub struct Services {
+    pub authorizer: Arc<dyn Authorizer>,
+    pub rules: Arc<dyn RuleResolver>,
+    pub tokens: Arc<dyn TokenAuthenticator>,
+    pub issuer: Arc<dyn TokenIssuer>,
+}
 
 /// All built-in kinds.
-pub fn all() -> Vec<Arc<dyn Strategy>> {
+pub fn all(services: &Services) -> Vec<Arc<dyn Strategy>> {
     vec![
         Arc::new(config_map::ConfigMap::new()),
         Arc::new(lease::Lease::new()),
@@ -29,6 +42,13 @@ pub fn all() -> Vec<Arc<dyn Strategy>> {
         Arc::new(rbac::ClusterRoleBinding::new()),
         Arc::new(rbac::Role::new()),
         Arc::new(rbac::RoleBinding::new()),
+        Arc::new(review::access::local_subject(services.authorizer.clone())),
+        Arc::new(review::access::self_rules(services.rules.clone())),
+        Arc::new(review::access::self_subject(services.authorizer.clone())),
+        Arc::new(review::access::subject(services.authorizer.clone())),
+        Arc::new(review::identity::self_subject()),
+        Arc::new(review::identity::token(services.tokens.clone())),
         Arc::new(secret::Secret::new()),
+        Arc::new(service_account::ServiceAccount::new(services.issuer.clone())),
     ]
 }

@@ -1,0 +1,227 @@
+//! `authorization.k8s.io/v1`: SubjectAccessReview, its Local and Self forms, and
+//! SelfSubjectRulesReview.
+
+use std::sync::Arc;
+
+use ironclad_api::{FieldError, GroupKind, Object, Path, Status};
+use ironclad_engine::Context;
+use ironclad_engine::gate::{Attributes, Authorizer, Decision, RuleResolver, Rules, User};
+use ironclad_engine::strategy::Scope;
+use ironclad_env::BoxFuture;
+use k8s_openapi::api::authorization::v1::{NonResourceAttributes, ResourceAttributes, SubjectAccessReviewSpec};
+use serde_json::{Value, json};
+
+use super::{Answer, Review};
+
+const GROUP: &str = "authorization.k8s.io";
+
+pub fn subject(authorizer: Arc<dyn Authorizer>) -> Review {
+    let answer = Access { authorizer, of: Of::Subject };
+    Review::new(GROUP, "SubjectAccessReview", "subjectaccessreviews", Scope::Cluster, answer)
+}
+
+pub fn local_subject(authorizer: Arc<dyn Authorizer>) -> Review {
+    let answer = Access { authorizer, of: Of::LocalSubject };
+    Review::new(GROUP, "LocalSubjectAccessReview", "localsubjectaccessreviews", Scope::Namespaced, answer)
+}
+
+pub fn self_subject(authorizer: Arc<dyn Authorizer>) -> Review {
+    let answer = Access { authorizer, of: Of::Caller };
+    Review::new(GROUP, "SelfSubjectAccessReview", "selfsubjectaccessreviews", Scope::Cluster, answer)
+}
+
+pub fn self_rules(rules: Arc<dyn RuleResolver>) -> Review {
+    Review::new(GROUP, "SelfSubjectRulesReview", "selfsubjectrulesreviews", Scope::Cluster, SelfRules { rules })
+}
+
+/// Whom a review asks about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// Anybody, anywhere.
+    Subject,
+    /// Anybody, in the review's own namespace.
+    LocalSubject,
+    /// Who asks.
+    Caller,
+}
+
+struct Access {
+    authorizer: Arc<dyn Authorizer>,
+    of: Of,
+}
+
+impl Answer for Access {
+    fn answer<'a>(
+        &'a self,
+        context: &'a Context,
+        namespace: &'a str,
+        mut review: Object,
+    ) -> BoxFuture<'a, Result<Object, Status>> {
+        Box::pin(async move {
+            let spec = review.0.get("spec").cloned().unwrap_or_default();
+            let spec: SubjectAccessReviewSpec = serde_json::from_value(spec).unwrap_or_default();
+            let errors = self.validate(&review, &spec);
+            if !errors.is_empty() {
+                let kind = GroupKind::new(GROUP, review.kind().to_owned());
+                return Err(Status::invalid(&kind, "", &errors));
+            }
+            if self.of == Of::LocalSubject && review.namespace() != namespace {
+                let text = format!("spec.resourceAttributes.namespace must match namespace: {namespace}");
+                return Err(Status::bad_request(text));
+            }
+            let user = match self.of {
+                Of::Caller => context.user.clone(),
+                Of::Subject | Of::LocalSubject => Arc::new(user_of(&spec)),
+            };
+            let decision = self.authorizer.authorize(&attributes(user, &spec)).await;
+            review.0.insert("status".into(), status_of(decision));
+            Ok(review)
+        })
+    }
+}
+
+impl Access {
+    fn validate(&self, review: &Object, spec: &SubjectAccessReviewSpec) -> Vec<FieldError> {
+        let path = Path::new("spec");
+        let invalid = |field: &str, value: Value, detail: &str| FieldError::invalid(&path.child(field), value, detail);
+        let mut errors = Vec::new();
+        let non_resource = serde_json::to_value(&spec.non_resource_attributes).unwrap_or_default();
+        match (&spec.resource_attributes, &spec.non_resource_attributes) {
+            (Some(_), Some(_)) => {
+                let detail = "cannot be specified in combination with resourceAttributes";
+                errors.push(invalid("nonResourceAttributes", non_resource.clone(), detail));
+            }
+            (None, None) => {
+                let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+                errors.push(invalid("resourceAttributes", Value::Null, detail));
+            }
+            _ => {}
+        }
+        let nobody = spec.user.as_deref().unwrap_or_default().is_empty()
+            && spec.groups.as_ref().is_none_or(|groups| groups.is_empty());
+        if self.of != Of::Caller && nobody {
+            errors.push(invalid("user", "".into(), "at least one of user or group must be specified"));
+        }
+        errors.extend(self.validate_metadata(review));
+        if self.of == Of::LocalSubject {
+            errors.extend(validate_local(review, spec, non_resource));
+        }
+        errors
+    }
+
+    fn validate_metadata(&self, review: &Object) -> Option<FieldError> {
+        let local = self.of == Of::LocalSubject;
+        let mut metadata = review.metadata().cloned().unwrap_or_default();
+        metadata.retain(|field, value| {
+            field != "managedFields" && !(local && field == "namespace") && !value.is_null()
+        });
+        let detail = if local { "must be empty except for namespace" } else { "must be empty" };
+        (!metadata.is_empty()).then(|| FieldError::invalid(&Path::new("metadata"), Value::Object(metadata), detail))
+    }
+}
+
+fn validate_local(review: &Object, spec: &SubjectAccessReviewSpec, non_resource: Value) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    if let Some(attributes) = &spec.resource_attributes {
+        let namespace = attributes.namespace.as_deref().unwrap_or_default();
+        if namespace != review.namespace() {
+            let path = Path::new("spec.resourceAttributes.namespace");
+            errors.push(FieldError::invalid(&path, namespace, "must match metadata.namespace"));
+        }
+    }
+    if spec.non_resource_attributes.is_some() {
+        let path = Path::new("spec.nonResourceAttributes");
+        errors.push(FieldError::invalid(&path, non_resource, "disallowed on this kind of request"));
+    }
+    errors
+}
+
+fn user_of(spec: &SubjectAccessReviewSpec) -> User {
+    User {
+        name: spec.user.clone().unwrap_or_default(),
+        uid: spec.uid.clone().unwrap_or_default(),
+        groups: spec.groups.clone().unwrap_or_default(),
+        extra: spec.extra.clone().unwrap_or_default().into_iter().collect(),
+    }
+}
+
+fn attributes(user: Arc<User>, spec: &SubjectAccessReviewSpec) -> Attributes {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    match (&spec.resource_attributes, &spec.non_resource_attributes) {
+        (Some(ResourceAttributes { group, name, namespace, resource, subresource, verb, version, .. }), _) => {
+            Attributes {
+                user,
+                verb: text(verb),
+                group: text(group),
+                version: text(version),
+                resource: text(resource),
+                subresource: text(subresource),
+                namespace: text(namespace),
+                name: text(name),
+                ..Attributes::default()
+            }
+        }
+        (None, Some(NonResourceAttributes { path, verb })) => {
+            Attributes { user, verb: text(verb), path: text(path), ..Attributes::default() }
+        }
+        (None, None) => Attributes { user, ..Attributes::default() },
+    }
+}
+
+fn status_of(decision: Decision) -> Value {
+    let (allowed, denied, reason) = match decision {
+        Decision::Allow { reason } => (true, false, reason),
+        Decision::Deny { reason } => (false, true, reason),
+        Decision::NoOpinion { reason } => (false, false, reason),
+    };
+    let mut status = json!({ "allowed": allowed });
+    if denied {
+        status["denied"] = true.into();
+    }
+    if !reason.is_empty() {
+        status["reason"] = reason.into();
+    }
+    status
+}
+
+struct SelfRules {
+    rules: Arc<dyn RuleResolver>,
+}
+
+impl Answer for SelfRules {
+    fn answer<'a>(
+        &'a self,
+        context: &'a Context,
+        _namespace: &'a str,
+        mut review: Object,
+    ) -> BoxFuture<'a, Result<Object, Status>> {
+        let namespace = review.str_at(&["spec", "namespace"]).to_owned();
+        if namespace.is_empty() {
+            return Box::pin(std::future::ready(Err(Status::bad_request("no namespace on request"))));
+        }
+        let rules = self.rules.rules(&context.user, &namespace);
+        review.0.insert("spec".into(), json!({}));
+        review.0.insert("status".into(), rules_status(rules));
+        Box::pin(std::future::ready(Ok(review)))
+    }
+}
+
+fn rules_status(rules: Rules) -> Value {
+    let resources = rules.resource_rules.into_iter().map(|rule| {
+        let mut item = json!({ "verbs": rule.verbs, "apiGroups": rule.api_groups, "resources": rule.resources });
+        if !rule.resource_names.is_empty() {
+            item["resourceNames"] = rule.resource_names.into();
+        }
+        item
+    });
+    let paths = rules.non_resource_rules.into_iter().map(|rule| json!({ "verbs": rule.verbs, "nonResourceURLs": rule.paths }));
+    let mut status = json!({
+        "resourceRules": resources.collect::<Vec<_>>(),
+        "nonResourceRules": paths.collect::<Vec<_>>(),
+        "incomplete": rules.incomplete,
+    });
+    if !rules.errors.is_empty() {
+        status["evaluationError"] = rules.errors.join("\n").into();
+    }
+    status
+}
