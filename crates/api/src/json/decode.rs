@@ -1,5 +1,6 @@
 //! One pass over the bytes, recursive in depth, with the errors of Go's scanner.
 
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use super::{DecodeError, Decoded, MAX_DEPTH, MAX_DUPLICATES};
@@ -93,12 +94,16 @@ impl Reader<'_> {
                 return Err(self.unexpected("after object key"));
             }
             let known = self.duplicates.len();
-            let here = Place { parent: place, step: Step::Field(&name) };
-            let value = self.value(Some(&here), depth)?;
-            if fields.contains_key(&name) {
-                self.duplicate(known, &here);
+            let value = self.value(Some(&Place { parent: place, step: Step::Field(&name) }), depth)?;
+            match fields.entry(name) {
+                Entry::Vacant(slot) => {
+                    slot.insert(value);
+                }
+                Entry::Occupied(mut slot) => {
+                    self.duplicate(known, &Place { parent: place, step: Step::Field(slot.key()) });
+                    slot.insert(value);
+                }
             }
-            fields.insert(name, value);
             self.skip_space();
             if self.take(b'}') {
                 return Ok(fields);

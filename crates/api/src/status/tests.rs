@@ -144,7 +144,7 @@ fn unknown_reasons_fall_back_to_the_code() {
     assert_eq!(other.reason, Reason::Other("Strange".into()));
     let known: Status = serde_json::from_value(json!({"reason": "Conflict", "code": 404})).unwrap();
     assert!(!known.is_not_found() && known.is_conflict());
-    assert_eq!(Status::already_exists(&pods(), "x").is_conflict(), false);
+    assert!(!Status::already_exists(&pods(), "x").is_conflict());
 }
 
 #[test]

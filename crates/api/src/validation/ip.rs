@@ -39,7 +39,7 @@ pub fn parse_cidr(text: &str) -> Option<(IpAddr, IpNet)> {
 }
 
 fn sloppy_v4(text: &str) -> Option<Ipv4Addr> {
-    let octets: Vec<&str> = text.split('.').map(|octet| without_zeros(octet)).collect();
+    let octets: Vec<&str> = text.split('.').map(without_zeros).collect();
     octets.join(".").parse().ok()
 }
 

@@ -207,25 +207,24 @@ impl Builder {
         };
         open.size = open.size.saturating_add(node.size);
         open.height = open.height.max(node.height);
-        match &mut open.content {
-            Content::List(items) => items.push(node.value),
-            Content::Map { fields, key } => match key.take() {
-                Some(Key::Merge) => {
-                    let Some(()) = merge(fields, node.value) else {
-                        return Err(YamlError::Whole(
-                            "map merge requires map or sequence of maps as the value".to_owned(),
-                        ));
-                    };
+        let (fields, key) = match &mut open.content {
+            Content::List(items) => {
+                items.push(node.value);
+                return Ok(());
+            }
+            Content::Map { fields, key } => (fields, key.take()),
+        };
+        match key {
+            Some(Key::Merge) => merge(fields, node.value),
+            Some(Key::Field(name, printed)) => {
+                let repeated = fields.insert(name, node.value).is_some();
+                if repeated && self.duplicates.len() < MAX_DUPLICATES {
+                    self.duplicates.push(format!("line {}: key {printed} already set in map", self.line));
                 }
-                Some(Key::Field(name, printed)) => {
-                    if fields.insert(name, node.value).is_some() && self.duplicates.len() < MAX_DUPLICATES {
-                        self.duplicates.push(format!("line {}: key {printed} already set in map", self.line));
-                    }
-                }
-                None => {}
-            },
+                Ok(())
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     // === keys ===
@@ -261,18 +260,20 @@ impl Builder {
     }
 }
 
-/// Adds the fields of a map, or of several maps of which the first ones win. `None` if the
-/// value is neither.
-fn merge(fields: &mut Map<String, Value>, value: Value) -> Option<()> {
+/// Adds the fields of a map, or of several maps of which the first ones win.
+fn merge(fields: &mut Map<String, Value>, value: Value) -> Result<(), YamlError> {
     let maps = match value {
         Value::Array(items) => items,
         single => vec![single],
     };
     for map in maps.into_iter().rev() {
-        let Value::Object(map) = map else { return None };
+        let Value::Object(map) = map else {
+            let message = "map merge requires map or sequence of maps as the value";
+            return Err(YamlError::Whole(message.to_owned()));
+        };
         fields.extend(map);
     }
-    Some(())
+    Ok(())
 }
 
 fn without_space(text: &str) -> String {
