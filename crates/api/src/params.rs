@@ -3,6 +3,7 @@
 //! Reading them checks each value by itself; which of them contradict each other is for
 //! the verb to say.
 
+mod encode;
 mod pod;
 mod query;
 mod read;

@@ -1,5 +1,7 @@
 //! The query of a URL.
 
+use std::fmt;
+
 use crate::goprint::quote;
 use crate::status::Status;
 
@@ -47,6 +49,29 @@ impl Query {
     pub fn wants_watch(&self) -> bool {
         self.flag("watch").unwrap_or(false)
     }
+}
+
+impl fmt::Display for Query {
+    /// As it stands in a URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, value)) in self.0.iter().enumerate() {
+            f.write_str(if index > 0 { "&" } else { "" })?;
+            encode(f, name)?;
+            f.write_str("=")?;
+            encode(f, value)?;
+        }
+        Ok(())
+    }
+}
+
+/// Escapes all but the characters that RFC 3986 leaves alone.
+fn encode(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.bytes().try_for_each(|byte| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            write!(f, "{}", char::from(byte))
+        }
+        byte => write!(f, "%{byte:02X}"),
+    })
 }
 
 impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Query {
