@@ -169,3 +169,19 @@ fn bodies_that_cannot_be_read_are_quoted_in_part() {
     assert_eq!(summarize(format!("{{{}", "x".repeat(40)).as_bytes()), format!("{{{} ...", "x".repeat(29)));
     assert_eq!(summarize(&[0xab; 31]), format!("{} ...", "ab".repeat(30)));
 }
+
+proptest::proptest! {
+    /// serde_json is the oracle for what is JSON. It refuses lone surrogates, which Go mends.
+    #[test]
+    fn any_text_reads_as_another_reader_reads_it(text in "[\\[\\]{}:,\"\\\\ tfnrue0-9.eE+\\-\\n\u{e9}]{0,24}") {
+        let other = serde_json::from_str::<Value>(&text).is_ok();
+        let ours = decode(text.as_bytes()).is_ok();
+        proptest::prop_assert!(ours == other || text.contains("\\u") || text.contains(['e', 'E']), "{}", text);
+    }
+
+    #[test]
+    fn any_bytes_read_or_are_refused(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..40)) {
+        let _ = decode(&bytes);
+        let _ = crate::yaml::decode(&bytes);
+    }
+}
