@@ -110,9 +110,15 @@ impl Engine {
 
     /// Carries out a request of an authenticated user.
     pub async fn handle(self: &Arc<Self>, context: &Context, request: Request) -> Result<Response, Status> {
+        self.authorize(context, request.operation.verb(), &request.target).await?;
+        self.carry_out(context, request).await
+    }
+
+    /// Carries out a request that its caller has had authorized already, as the HTTP shell
+    /// has before it reads a body.
+    pub async fn carry_out(self: &Arc<Self>, context: &Context, request: Request) -> Result<Response, Status> {
         let Request { target, operation } = request;
         let verb = operation.verb();
-        self.authorize(context, verb, &target).await?;
         let served = self.served(&target)?;
         if target.subresource.is_empty() {
             check_verb(served.kind.spec().verbs, verb, &target)?;

@@ -68,7 +68,8 @@ fn table(served: &Served, meta: &ListMeta, rows: Vec<Value>, options: &TableOpti
     object
 }
 
-fn columns(columns: &[Column]) -> Value {
+/// The definitions of a kind's columns, or of upstream's two where it has none.
+pub fn columns(columns: &[Column]) -> Value {
     let define = |name: &str, kind: &str, format: &str, description: &str, priority: i32| json!({"name": name, "type": kind, "format": format, "description": description, "priority": priority});
     if columns.is_empty() {
         return json!([
@@ -88,7 +89,8 @@ fn columns(columns: &[Column]) -> Value {
     defined.collect::<Vec<_>>().into()
 }
 
-fn row(served: &Served, entry: &Entry, options: &TableOptions<'_>) -> Value {
+/// One object's row; for tables that are written while they are made.
+pub fn row(served: &Served, entry: &Entry, options: &TableOptions<'_>) -> Value {
     let object = entry.object();
     let columns = &served.kind.spec().columns;
     let cells: Vec<Value> = match columns.is_empty() {
