@@ -15,6 +15,7 @@ pub mod labels;
 pub mod list_meta;
 pub mod names;
 pub mod object;
+pub mod openapi;
 pub mod params;
 pub mod patch;
 pub mod prune;

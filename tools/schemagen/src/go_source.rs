@@ -56,6 +56,7 @@ fn is_source(name: &str) -> bool {
 
 fn file_structs(text: &str, prefix: &str, structs: &mut Structs) {
     let imports = imports(text);
+    let constants = constants(text);
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         let Some(name) = line.strip_prefix("type ").and_then(|l| l.strip_suffix(" struct {")) else {
@@ -65,7 +66,7 @@ fn file_structs(text: &str, prefix: &str, structs: &mut Structs) {
         let mut markers = Vec::new();
         for line in lines.by_ref().map(str::trim).take_while(|line| *line != "}") {
             if let Some(comment) = line.strip_prefix("//") {
-                markers.extend(comment.trim().strip_prefix('+').map(str::to_owned));
+                markers.extend(comment.trim().strip_prefix('+').map(|marker| resolved(marker, &constants)));
             } else if let Some(mut field) = field(line, &imports) {
                 field.markers = std::mem::take(&mut markers);
                 fields.push(field);
@@ -88,6 +89,26 @@ fn imports(text: &str) -> HashMap<String, String> {
         }
     }
     imports
+}
+
+/// String constants by name: `Name Type = "value"`.
+fn constants(text: &str) -> HashMap<&str, &str> {
+    text.lines()
+        .filter_map(|line| {
+            let (declaration, value) = line.strip_prefix('\t')?.split_once(" = ")?;
+            let value = value.split("//").next()?.trim();
+            value.starts_with('"').then_some((declaration.split_whitespace().next()?, value))
+        })
+        .collect()
+}
+
+/// A marker with the constant it refers to in its place: `default=ref(Name)`.
+fn resolved(marker: &str, constants: &HashMap<&str, &str>) -> String {
+    let name = marker.strip_prefix("default=ref(").and_then(|rest| rest.strip_suffix(')'));
+    match name.and_then(|name| constants.get(name)) {
+        Some(value) => format!("default={value}"),
+        None => marker.to_owned(),
+    }
 }
 
 /// `Name type `tags`` or an embedded `type `tags``.

@@ -120,7 +120,9 @@ impl Property {
     pub fn implied_default(&self) -> Option<Value> {
         match &self.schema.default {
             Some(value) => Some(value.as_ref().clone()),
-            None if self.always && !self.pointer && self.schema.is_scalar() => Some(zero_value(&self.schema)),
+            None if self.always && !self.pointer && self.schema.is_plain_scalar() => {
+                Some(zero_value(&self.schema))
+            }
             None => None,
         }
     }
@@ -198,13 +200,9 @@ impl Schema {
         }
     }
 
-    /// A value without fields or elements of its own, as far as the schema tells.
-    pub fn is_scalar(&self) -> bool {
-        let shape = &self.resolve().shape;
-        !matches!(
-            shape,
-            Shape::Object(_) | Shape::Map(_) | Shape::List(_) | Shape::Union(_) | Shape::Json | Shape::Raw
-        )
+    /// A type that Go has built in, or a name for one.
+    fn is_plain_scalar(&self) -> bool {
+        matches!(self.shape, Shape::String | Shape::Integer(_) | Shape::Number | Shape::Boolean)
     }
 
     /// The schema of a list's elements.
