@@ -72,13 +72,6 @@ pub(crate) fn age_of(timestamp: &str, now: Timestamp) -> String {
     }
 }
 
-/// `a=b,c=d`, or `<none>`.
-pub(crate) fn labels(value: Option<&Value>) -> String {
-    let pairs: Vec<_> =
-        ironclad_api::object::string_map(value).iter().map(|(k, v)| format!("{k}={v}")).collect();
-    if pairs.is_empty() { NONE.into() } else { pairs.join(",") }
-}
-
 /// How many entries a JSON object or list has.
 pub(crate) fn count(value: Option<&Value>) -> i64 {
     let count = match value {

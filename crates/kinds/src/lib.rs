@@ -8,8 +8,11 @@ mod columns;
 mod spec;
 
 pub mod config_map;
+pub mod endpoint_slice;
+pub mod endpoints;
 pub mod lease;
 pub mod namespace;
+pub mod node;
 pub mod priority_class;
 pub mod rbac;
 pub mod review;
@@ -18,6 +21,7 @@ pub mod service_account;
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use ironclad_engine::Strategy;
 use ironclad_engine::gate::{Authorizer, RuleResolver, TokenAuthenticator};
 
@@ -29,14 +33,19 @@ pub struct Services {
     pub rules: Arc<dyn RuleResolver>,
     pub tokens: Arc<dyn TokenAuthenticator>,
     pub issuer: Arc<dyn TokenIssuer>,
+    /// The cluster's pod network; each node gets a part of it.
+    pub pod_network: IpNet,
 }
 
 /// All built-in kinds.
 pub fn all(services: &Services) -> Vec<Arc<dyn Strategy>> {
     vec![
         Arc::new(config_map::ConfigMap::new()),
+        Arc::new(endpoint_slice::EndpointSlice::new()),
+        Arc::new(endpoints::Endpoints::new()),
         Arc::new(lease::Lease::new()),
         Arc::new(namespace::Namespace::new()),
+        Arc::new(node::Node::new(services.pod_network)),
         Arc::new(priority_class::PriorityClass::new()),
         Arc::new(rbac::ClusterRole::new()),
         Arc::new(rbac::ClusterRoleBinding::new()),
