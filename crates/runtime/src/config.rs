@@ -82,6 +82,7 @@ fn server(toml: &mut Toml, facts: &ConfigFacts) {
             "io.containerd.snapshotter.v1.blockfile",
             "io.containerd.snapshotter.v1.btrfs",
             "io.containerd.snapshotter.v1.devmapper",
+            "io.containerd.snapshotter.v1.erofs",
             "io.containerd.snapshotter.v1.zfs",
             // Node resource plugins: a socket and folders of their own, and not part of CRI.
             "io.containerd.nri.v1.nri",
@@ -150,7 +151,13 @@ fn runc(toml: &mut Toml, plugin: &str, facts: &ConfigFacts) {
 
 fn cni(toml: &mut Toml, plugin: &str, facts: &ConfigFacts) {
     toml.plugin(plugin, ".cni");
-    toml.path("bin_dir", &facts.cni_bin_dir);
+    let folder = facts.cni_bin_dir.to_string_lossy();
+    // 2.1 warns of the old key.
+    if (facts.version.major, facts.version.minor) >= (2, 1) {
+        toml.list("bin_dirs", &[&folder]);
+    } else {
+        toml.string("bin_dir", &folder);
+    }
     toml.path("conf_dir", &facts.cni_conf_dir);
 }
 

@@ -1,5 +1,7 @@
 //! A CRI runtime that is there already.
 
+mod dump;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,14 +49,19 @@ async fn ask(socket: &Path) -> Result<Found, CriError> {
     let version = client.version().await?;
     let status = client.status(true).await?;
     let config = status.info.get("config").map(|text| Config::parse(text)).unwrap_or_default();
+    let dump = match &config.sandbox_image {
+        None if version.runtime_name == "containerd" => dump::of_listener(socket).await,
+        _ => None,
+    };
     Ok(Found {
         socket: socket.to_owned(),
         name: version.runtime_name,
         version: version.runtime_version,
-        sandbox_image: config.sandbox_image,
-        snapshotter: config.containerd.snapshotter,
+        // containerd 2 keeps these two in another plugin, of which CRI says nothing.
+        sandbox_image: config.sandbox_image.or(dump.as_deref().and_then(dump::sandbox_image)),
+        snapshotter: config.containerd.snapshotter.or(dump.as_deref().and_then(dump::snapshotter)),
         cni_conf_dir: config.cni.conf_dir,
-        cni_bin_dir: config.cni.bin_dir,
+        cni_bin_dir: config.cni.bin_dirs.into_iter().next().or(config.cni.bin_dir),
     })
 }
 
@@ -80,6 +87,8 @@ struct ContainerdConfig {
 #[serde(rename_all = "camelCase", default)]
 struct CniConfig {
     bin_dir: Option<PathBuf>,
+    /// In place of the former since containerd 2.1.
+    bin_dirs: Vec<PathBuf>,
     conf_dir: Option<PathBuf>,
 }
 

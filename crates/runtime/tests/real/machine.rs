@@ -64,9 +64,10 @@ impl Machine {
     fn write_network(&self) {
         let name = &self.name;
         let third = std::process::id() % 250;
+        // No gateway: the bridge plugin would switch the whole machine's IP forwarding on.
         let config = format!(
             r#"{{"cniVersion":"1.0.0","name":"{name}","plugins":[{{"type":"bridge","bridge":"{name}",
-            "isGateway":true,"ipam":{{"type":"host-local","subnet":"10.253.{third}.0/24"}}}}]}}"#
+            "ipam":{{"type":"host-local","subnet":"10.253.{third}.0/24"}}}}]}}"#
         );
         std::fs::create_dir(self.path("cni")).unwrap();
         self.file("cni/10-test.conflist", config.as_bytes());

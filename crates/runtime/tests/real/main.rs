@@ -5,11 +5,12 @@ mod bench;
 mod machine;
 mod pod;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use ironclad_cri::Cri;
 use ironclad_cri::v1::ContainerState;
-use ironclad_runtime::{Change, Containerd, Health, images};
+use ironclad_runtime::{Change, Containerd, Health, find, images};
 
 use machine::{Machine, SANDBOX_IMAGE, eventually};
 use pod::{BUSYBOX, Pod};
@@ -45,6 +46,7 @@ async fn story(machine: Arc<Machine>, containerd: Containerd) {
     assert!(!again.started && again.pid == running.pid, "a second call leaves it alone");
     assert!(matches!(containerd.health().await, Health::Running { pid, .. } if pid == running.pid));
     in_a_session_of_its_own(running.pid);
+    is_found(&running.socket).await;
 
     let cri = containerd.client();
     images_arrive(&machine, &running.importer(), &cri).await;
@@ -56,6 +58,15 @@ async fn story(machine: Arc<Machine>, containerd: Containerd) {
     assert!(cri.list_pod_sandboxes(None).await.unwrap().is_empty());
     // One is left running for `wipe` to end.
     Pod::run(&machine, &cri, "second").await;
+}
+
+/// As any other runtime is, which tells what it starts pods from and where it looks for the network.
+async fn is_found(socket: &Path) {
+    let found = find([Path::new("/nonexistent.sock"), socket]).await.unwrap();
+    println!("{found:?}");
+    assert_eq!((found.name.as_str(), found.socket.as_path()), ("containerd", socket));
+    assert_eq!(found.sandbox_image.as_deref(), Some(SANDBOX_IMAGE));
+    assert!(found.snapshotter.is_some() && found.cni_conf_dir.is_some());
 }
 
 fn in_a_session_of_its_own(pid: i32) {
