@@ -20,8 +20,8 @@ impl PodMachine {
             self.begin_terminating(now);
             return;
         }
-        let ready = self.make_place(now);
         self.refresh_volumes(now);
+        let ready = self.make_place(now);
         if !self.sees(now) || self.jobs.under_way(|task| matches!(task, Task::RunSandbox(_))) {
             return;
         }

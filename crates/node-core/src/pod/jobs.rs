@@ -135,12 +135,12 @@ impl Jobs {
         self.0.iter().any(|(task, job)| job.state == State::UnderWay && matches(task))
     }
 
-    /// The earliest retry.
-    pub(super) fn deadline(&self) -> Option<Duration> {
+    /// The earliest retry after `last`.
+    pub(super) fn deadline(&self, last: Duration) -> Option<Duration> {
         let due = self.0.values().filter_map(|job| match job.state {
             State::Due(at) => Some(at),
             State::UnderWay | State::Done => None,
         });
-        due.min()
+        due.filter(|at| *at > last).min()
     }
 }

@@ -100,6 +100,8 @@ pub struct PodMachine {
     refresh_at: Duration,
     /// The end of `activeDeadlineSeconds`.
     deadline_at: Option<Duration>,
+    /// The monotonic moment of the last step.
+    last_step: Duration,
     out: Outbox,
 }
 
@@ -132,6 +134,7 @@ impl PodMachine {
             gone: false,
             refresh_at: now.mono + volumes::REFRESH,
             deadline_at: None,
+            last_step: Duration::ZERO,
             out: Outbox::default(),
             pod,
         };
@@ -162,6 +165,7 @@ impl PodMachine {
 
     /// Takes one input and says what to do about it.
     pub fn step(&mut self, now: Now, input: Input) -> Vec<Effect> {
+        self.last_step = now.mono;
         self.take_in(now, input);
         for _ in 0..MAX_TRANSITIONS {
             let before = self.state;
@@ -175,14 +179,17 @@ impl PodMachine {
         self.out.take()
     }
 
-    /// When the machine wants an [`Input::Tick`], on the monotonic clock. A moment in the past means now.
+    /// When the machine wants an [`Input::Tick`], on the monotonic clock: always later than the last step.
+    /// What was due at that step and was not done waits for something else, which will be an input.
     pub fn deadline(&self) -> Option<Duration> {
         let refresh = (self.state == State::Active && self.has_live_volumes()).then_some(self.refresh_at);
         let active = self.deadline_at.filter(|_| self.state == State::Active);
-        let slots = self.slots.values().filter_map(Slot::deadline);
+        let slots = self.slots.values().flat_map(Slot::deadlines);
         let stops = self.stops.values().filter_map(Stop::deadline);
-        let single = [refresh, active, self.jobs.deadline(), self.prober.deadline(), self.report.deadline()];
-        single.into_iter().flatten().chain(slots).chain(stops).min()
+        let last = self.last_step;
+        let tables = [self.jobs.deadline(last), self.prober.deadline(last)];
+        let single = [refresh, active, self.report.deadline()].into_iter().chain(tables).flatten();
+        single.chain(slots).chain(stops).filter(|at| *at > last).min()
     }
 
     pub fn state(&self) -> State {
@@ -400,3 +407,6 @@ impl PodMachine {
         self.slots.entry(name.to_owned()).or_insert_with(Slot::new)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,12 +110,13 @@ impl Slot {
         self.pulls.clear();
     }
 
-    pub(super) fn deadline(&self) -> Option<Duration> {
+    /// What it waits for.
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = Duration> {
         let sleep = match &self.start {
             Start::PostStart { hook: Hook::Sleep(until), .. } => Some(*until),
             _ => None,
         };
-        [sleep, self.retry_at].into_iter().flatten().min()
+        [sleep, self.retry_at].into_iter().flatten()
     }
 }
 

@@ -48,10 +48,13 @@ impl Kind {
     }
 }
 
-/// One probe of a pod: the container's name and which of its probes.
+/// One probe of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
+    /// The container's name.
     pub container: String,
+    /// The attempt's id.
+    pub id: String,
     pub kind: Kind,
 }
 
@@ -129,9 +132,9 @@ impl Prober {
     /// Drops the probes of what no longer runs.
     fn forget(&mut self, targets: &[Target<'_>], scope: Scope) {
         self.readouts.retain(|id, _| targets.iter().any(|t| t.id == *id));
-        self.workers.retain(|key, worker| {
+        self.workers.retain(|key, _| {
             let wanted = scope == Scope::All || key.kind == Kind::Readiness;
-            wanted && targets.iter().any(|t| t.container.name == key.container && t.id == worker.id)
+            wanted && targets.iter().any(|t| t.id == key.id)
         });
     }
 
@@ -158,7 +161,7 @@ impl Prober {
         if (kind == Kind::Startup) == started {
             return None;
         }
-        let key = Key { container: target.container.name.clone(), kind };
+        let key = Key { container: target.container.name.clone(), id: target.id.to_owned(), kind };
         let worker = self.workers.entry(key.clone()).or_insert_with(|| Worker::new(now, target, probe));
         if !worker.due(now) {
             return None;
@@ -194,7 +197,7 @@ impl Prober {
         let verdict = verdict::judge(&action, result);
         let settled = worker.count(now, key.kind, &verdict);
         if let Some(result) = settled
-            && let Some(readout) = self.readouts.get_mut(&worker.id)
+            && let Some(readout) = self.readouts.get_mut(&key.id)
         {
             match key.kind {
                 Kind::Startup => readout.startup = Some(result),
@@ -217,9 +220,9 @@ impl Prober {
         }
     }
 
-    /// When the next probe is due, on the monotonic clock.
-    pub fn deadline(&self) -> Option<Duration> {
-        self.workers.values().filter_map(Worker::deadline).min()
+    /// When the next probe is due after `last`, on the monotonic clock.
+    pub fn deadline(&self, last: Duration) -> Option<Duration> {
+        self.workers.values().filter_map(Worker::deadline).filter(|at| *at > last).min()
     }
 }
 

@@ -61,7 +61,7 @@ impl Bench {
             true => Ok(Answer::Done),
             false => Err(Failure { kind: FailureKind::Other, message: "refused".into() }),
         };
-        let key = Key { container: "web".into(), kind };
+        let key = Key { container: "web".into(), id: self.id.clone(), kind };
         self.prober.answer(self.now(), &key, "spec.containers{web}", &result)
     }
 
@@ -167,9 +167,10 @@ fn a_container_that_had_started_before_the_agent_did_is_not_started_again() {
 fn an_answer_for_an_attempt_that_is_gone_is_dropped() {
     let mut bench = Bench::new(json!({"livenessProbe": tcp(json!({"failureThreshold": 1}))}));
     assert_eq!(bench.at(0), [Kind::Liveness]);
-    bench.id = "two".into();
-    bench.started_s = 100;
-    assert_eq!(bench.at(1), []);
+    (bench.id, bench.started_s) = ("two".into(), 1);
+    assert_eq!(bench.at(1), [Kind::Liveness]);
+    bench.id = "one".into();
     assert_eq!(bench.answer(Kind::Liveness, false), None);
+    bench.id = "two".into();
     assert_eq!(bench.readout().liveness, None);
 }

@@ -12,8 +12,6 @@ use crate::now::Now;
 /// A probe of one attempt at a container.
 #[derive(Clone, Debug)]
 pub(super) struct Worker {
-    /// The attempt it probes.
-    pub id: String,
     period: Duration,
     failure_threshold: u32,
     success_threshold: u32,
@@ -40,7 +38,6 @@ impl Worker {
         let earliest = now.mono_at(target.started_at) + delay;
         let first = if target.adopted { now.mono + spread(target.id, period) } else { now.mono };
         Self {
-            id: target.id.to_owned(),
             period,
             failure_threshold: threshold(probe.failure_threshold, 3),
             success_threshold: threshold(probe.success_threshold, 1),

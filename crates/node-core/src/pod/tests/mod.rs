@@ -1,0 +1,5 @@
+mod ending;
+mod failures;
+mod histories;
+mod running;
+mod world;
