@@ -4,18 +4,19 @@
 //! left alone.
 //!
 //! Source: <https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings>.
-//! The data is upstream's published policy for 1.36.
+//! The data is upstream's published policy for 1.36, and in `ironclad.yaml` what we add.
 
 use ironclad_api::{GroupVersion, GroupVersionKind, Object};
 use serde_json::Value;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     include_str!("../data/rbac/cluster-roles.yaml"),
     include_str!("../data/rbac/controller-roles.yaml"),
     include_str!("../data/rbac/namespace-roles.yaml"),
     include_str!("../data/rbac/cluster-role-bindings.yaml"),
     include_str!("../data/rbac/controller-role-bindings.yaml"),
     include_str!("../data/rbac/namespace-role-bindings.yaml"),
+    include_str!("../data/rbac/ironclad.yaml"),
 ];
 const AUTO_UPDATE: &str = "rbac.authorization.kubernetes.io/autoupdate";
 

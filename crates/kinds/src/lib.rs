@@ -10,6 +10,7 @@ mod spec;
 pub mod config_map;
 pub mod endpoint_slice;
 pub mod endpoints;
+pub mod event;
 pub mod lease;
 pub mod namespace;
 pub mod node;
@@ -43,6 +44,7 @@ pub fn all(services: &Services) -> Vec<Arc<dyn Strategy>> {
         Arc::new(config_map::ConfigMap::new()),
         Arc::new(endpoint_slice::EndpointSlice::new()),
         Arc::new(endpoints::Endpoints::new()),
+        Arc::new(event::Event::new()),
         Arc::new(lease::Lease::new()),
         Arc::new(namespace::Namespace::new()),
         Arc::new(node::Node::new(services.pod_network)),
