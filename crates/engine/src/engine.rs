@@ -116,7 +116,11 @@ impl Engine {
 
     /// Carries out a request that its caller has had authorized already, as the HTTP shell
     /// has before it reads a body.
-    pub async fn carry_out(self: &Arc<Self>, context: &Context, request: Request) -> Result<Response, Status> {
+    pub async fn carry_out(
+        self: &Arc<Self>,
+        context: &Context,
+        request: Request,
+    ) -> Result<Response, Status> {
         let Request { target, operation } = request;
         let verb = operation.verb();
         let served = self.served(&target)?;

@@ -109,7 +109,7 @@ impl Engine {
             over: !ready.is_empty(),
             ready,
             bookmarks: options.allow_watch_bookmarks,
-            bookmark_at: self.env.sleep(first_bookmark(timeout)),
+            bookmark_at: self.env.sleep(next_bookmark(timeout)),
             deadline: self.env.sleep(timeout),
             ends: self.env.elapsed() + timeout,
         })
@@ -149,12 +149,12 @@ impl Engine {
     }
 }
 
-/// The first bookmark comes early if the watch is short.
-fn first_bookmark(timeout: Duration) -> Duration {
-    match timeout.checked_sub(LAST_BOOKMARK) {
-        Some(left) if left < BOOKMARK_PERIOD => left,
-        Some(_) => BOOKMARK_PERIOD,
-        None => timeout.saturating_mul(2),
+/// When the next bookmark is due, with so much time left: each minute, and shortly before the end.
+fn next_bookmark(left: Duration) -> Duration {
+    match left.checked_sub(LAST_BOOKMARK) {
+        Some(due) if !due.is_zero() => due.min(BOOKMARK_PERIOD),
+        // The last one has been sent.
+        _ => left + BOOKMARK_PERIOD,
     }
 }
 
@@ -257,7 +257,7 @@ impl Watch {
 
     fn bookmark(&mut self) {
         let left = self.ends.saturating_sub(self.engine.env.elapsed());
-        self.bookmark_at = self.engine.env.sleep(first_bookmark(left));
+        self.bookmark_at = self.engine.env.sleep(next_bookmark(left));
         if !self.bookmarks {
             return;
         }

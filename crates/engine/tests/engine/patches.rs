@@ -1,0 +1,133 @@
+use serde_json::{Value, json};
+
+use crate::world::{Call, World, config_map, widget};
+
+#[test]
+fn the_three_plain_patches_change_what_they_say() {
+    let check = |verb: &str, body: Value, want: Value| {
+        let world = World::new();
+        world.check(
+            "create",
+            "v1/configmaps ns/",
+            config_map("a", json!({"k": "1", "l": "2"})),
+            201,
+            json!({}),
+        );
+        world.check(
+            verb,
+            "v1/configmaps ns/a",
+            body,
+            200,
+            json!({"data": want, "metadata": {"resourceVersion": "2"}}),
+        );
+    };
+    check("merge", json!({"data": {"k": "3", "l": null}}), json!({"k": "3", "l": null}));
+    check("strategic", json!({"data": {"k": "3", "l": null}}), json!({"k": "3", "l": null}));
+    check(
+        "json-patch",
+        json!([{"op": "replace", "path": "/data/k", "value": "3"}]),
+        json!({"k": "3", "l": "2"}),
+    );
+}
+
+#[test]
+fn a_patch_without_effect_writes_nothing() {
+    let world = World::new();
+    world.check("create", "v1/configmaps ns/", config_map("a", json!({"k": "1"})), 201, json!({}));
+    world.check(
+        "merge",
+        "v1/configmaps ns/a",
+        json!({"data": {"k": "1"}}),
+        200,
+        json!({"metadata": {"resourceVersion": "1"}}),
+    );
+}
+
+#[test]
+fn patches_that_do_not_fit_are_refused() {
+    let world = World::new();
+    world.check("create", "v1/configmaps ns/", config_map("a", json!({"k": "1"})), 201, json!({}));
+    let check = |verb: &str, body: &str, code: u16, message: &str| {
+        world.check_error(verb, "v1/configmaps ns/a", body, &Call::default(), code, message);
+    };
+    check(
+        "merge",
+        r#"{"metadata":{"name":"b"}}"#,
+        400,
+        "the name of the object (b) does not match the name on the URL (a)",
+    );
+    check(
+        "merge",
+        r#"{"metadata":{"resourceVersion":"7"}}"#,
+        409,
+        "Operation cannot be fulfilled on configmaps \"a\": the object has been modified; please apply your changes \
+         to the latest version and try again",
+    );
+    check(
+        "json-patch",
+        r#"[{"op":"remove","path":"/data/x"}]"#,
+        422,
+        "the server rejected our request due to an error in our request",
+    );
+    world.check_error(
+        "merge",
+        "v1/configmaps ns/b",
+        json!({}),
+        &Call::default(),
+        404,
+        "configmaps \"b\" not found",
+    );
+    assert_eq!(world.store_revision(), 1, "nothing was written");
+}
+
+#[test]
+fn apply_creates_merges_and_takes_back() {
+    let world = World::new();
+    let path = "example.com/v1/widgets w";
+    let ann = Call::manager("ann");
+    world.check_error(
+        "apply",
+        path,
+        widget("w", json!({})),
+        &Call::default(),
+        422,
+        "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
+    );
+    let body = widget("w", json!({"size": 1, "parts": [{"name": "a", "weight": 1}]}));
+    world.check_with(
+        "apply",
+        path,
+        body,
+        &ann,
+        201,
+        json!({"spec": {"size": 1, "color": "red"},
+        "metadata": {"managedFields": [{"manager": "ann", "operation": "Apply"}], "generation": 1}}),
+    );
+    let body = widget("w", json!({"parts": [{"name": "b", "weight": 2}]}));
+    let want = json!({"spec": {"size": 1, "parts": [{"name": "a"}, {"name": "b", "weight": 2}]}});
+    world.check_with("apply", path, body, &Call::manager("bob"), 200, want);
+    let body = widget("w", json!({"parts": [{"name": "b", "weight": 3}]}));
+    let answer = world.call("apply", path, body.clone(), &ann);
+    assert_eq!(answer.code, 409);
+    assert_eq!(
+        answer.body["message"],
+        "Apply failed with 1 conflict: conflict with \"bob\": .spec.parts[name=\"b\"].weight"
+    );
+    let mut forced = ann.clone();
+    forced.write.force = true;
+    let want =
+        json!({"spec": {"size": null, "parts": [{"name": "b", "weight": 3}]}, "metadata": {"generation": 3}});
+    world.check_with("apply", path, body.clone(), &forced, 200, want);
+    let revision = world.store_revision();
+    world.check_with("apply", path, body, &forced, 200, json!({}));
+    assert_eq!(world.store_revision(), revision, "applying the same again writes nothing");
+}
+
+#[test]
+fn an_apply_that_creates_needs_the_right_to_create() {
+    let world = World::new();
+    *world.gate.denied.lock() = Some("create widgets".to_owned());
+    let answer =
+        world.call("apply", "example.com/v1/widgets w", widget("w", json!({})), &Call::manager("ann"));
+    assert_eq!(answer.code, 403);
+}

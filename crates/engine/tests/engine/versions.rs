@@ -1,0 +1,107 @@
+use ironclad_api::GroupResource;
+use ironclad_engine::{Engine, Parts, Registry, Response};
+use ironclad_store::Store;
+use serde_json::{Value, json};
+
+use crate::kinds::{Plain, Widget};
+use crate::world::{Call, World, widget};
+
+fn vessel(version: &str, name: &str, spec: Value) -> Value {
+    json!({"apiVersion": format!("example.com/{version}"), "kind": "Vessel", "metadata": {"name": name}, "spec": spec})
+}
+
+#[test]
+fn every_version_shows_the_same_object() {
+    let world = World::new();
+    let body = vessel("v1", "a", json!({"door": 3}));
+    let want = json!({"apiVersion": "example.com/v1", "spec": {"door": 3, "port": null},
+        "metadata": {"managedFields": [{"apiVersion": "example.com/v1", "fieldsV1": {"f:spec": {"f:door": {}}}}]}});
+    world.check("create", "example.com/v1/vessels ns/", body, 201, want);
+    let two = json!({"apiVersion": "example.com/v2", "spec": {"port": 3, "door": null}});
+    world.check("get", "example.com/v2/vessels ns/a", (), 200, two);
+    let one = json!({"apiVersion": "example.com/v1", "spec": {"door": 3}});
+    world.check("get", "example.com/v1/vessels ns/a", (), 200, one.clone());
+    let list = json!({"kind": "VesselList", "apiVersion": "example.com/v1", "items": [one]});
+    world.check("list", "example.com/v1/vessels ns/", (), 200, list);
+    let patched = json!({"apiVersion": "example.com/v1", "spec": {"door": 4}});
+    world.check("merge", "example.com/v1/vessels ns/a", json!({"spec": {"door": 4}}), 200, patched.clone());
+    let mut call = Call::default();
+    call.list.resource_version = Some(1);
+    let Ok(Response::Watch(mut watch)) = world.response("watch", "example.com/v1/vessels ns/", (), &call).0
+    else {
+        panic!("no watch")
+    };
+    let event: Value = serde_json::from_slice(&watch.next_now().expect("an event").frame).expect("JSON");
+    assert_eq!((&event["type"], &event["object"]["spec"]), (&json!("MODIFIED"), &json!({"door": 4})));
+    world.check_error(
+        "create",
+        "example.com/v2/vessels ns/",
+        vessel("v1", "b", json!({})),
+        &Call::default(),
+        400,
+        "the API version in the data (example.com/v1) does not match the expected API version (example.com/v2)",
+    );
+}
+
+/// A world that serves config maps only, on the store of another.
+fn without_widgets(world: World) -> World {
+    let registry = Registry::new([Plain::shared()]);
+    let store = world.store.clone() as std::sync::Arc<dyn Store>;
+    let parts = Parts::new(world.env.shared(), store, registry, world.gate.clone(), world.gate.clone());
+    let engine = world.run(async move { Engine::start(parts).await.expect("starts") });
+    World { engine, ..world }
+}
+
+#[test]
+fn kinds_come_and_go_at_run_time() {
+    let world = World::new();
+    world.check("create", "example.com/v1/widgets", widget("w", json!({})), 201, json!({}));
+    let world = without_widgets(world);
+    world.check(
+        "get",
+        "example.com/v1/widgets w",
+        (),
+        404,
+        json!({"reason": "NotFound", "details": {"name": null}}),
+    );
+
+    let engine = world.engine.clone();
+    world.run(async move { engine.put_kind(Widget::shared()).await.expect("added") });
+    world.check("get", "example.com/v1/widgets w", (), 200, json!({"spec": {"color": "red"}}));
+    world.check("create", "example.com/v1/widgets", widget("x", json!({})), 201, json!({}));
+    let mut call = Call::default();
+    call.list.resource_version = Some(2);
+    let Ok(Response::Watch(mut watch)) = world.response("watch", "example.com/v1/widgets", (), &call).0
+    else {
+        panic!("no watch")
+    };
+
+    let engine = world.engine.clone();
+    world.run(async move {
+        engine.remove_kind(&GroupResource::new("example.com", "widgets")).await.expect("removed")
+    });
+    world.check("get", "example.com/v1/widgets w", (), 404, json!({}));
+    assert!(world.run(async move { watch.next().await.is_none() }), "its watches end");
+}
+
+#[test]
+fn stored_objects_take_on_a_new_schema() {
+    let world = World::new();
+    let body = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}, "spec": {"size": 1}});
+    let raw = ironclad_store::Txn {
+        compares: Vec::new(),
+        ops: vec![ironclad_store::Op::Put {
+            key: "/registry/example.com/widgets/w".into(),
+            value: json!({"old": true, "spec": {"gone": 1}, "kind": "Widget", "apiVersion": "example.com/v1",
+                "metadata": {"name": "w"}})
+            .to_string()
+            .into(),
+        }],
+    };
+    drop(body);
+    let store = world.store.clone();
+    world.run(async move { store.txn(raw).await.expect("written") });
+    let want =
+        json!({"spec": {"color": "red", "gone": null}, "old": null, "metadata": {"resourceVersion": "1"}});
+    world.check("get", "example.com/v1/widgets w", (), 200, want);
+}
