@@ -6,17 +6,30 @@ mod machine;
 mod pod;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ironclad_cri::Cri;
 use ironclad_cri::v1::ContainerState;
-use ironclad_runtime::{Change, Containerd, Health, find, images};
+use ironclad_runtime::{Change, Containerd, Health, Snapshotter, find, images};
 
 use machine::{Machine, SANDBOX_IMAGE, eventually};
 use pod::{BUSYBOX, Pod};
 
 #[test]
 fn a_pod_lives_on_a_containerd_of_our_own_and_nothing_is_left_of_it() {
+    tell(story);
+}
+
+#[test]
+fn pods_run_where_the_file_system_cannot_be_overlaid() {
+    tell(copied_layers);
+}
+
+/// Runs one story on a machine of its own and checks that nothing is left of it.
+fn tell<F: Future<Output = ()> + Send + 'static>(story: fn(Arc<Machine>, Containerd) -> F) {
+    // One at a time: what is left is looked for on the whole machine.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let machine = match Machine::new() {
         Ok(machine) => machine,
         Err(reason) => return println!("skipped: {reason}"),
@@ -25,8 +38,7 @@ fn a_pod_lives_on_a_containerd_of_our_own_and_nothing_is_left_of_it() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let containerd = machine.containerd();
     // In a task, so that a failed assertion still leads to the cleaning below.
-    let story = runtime.spawn(story(machine.clone(), containerd.clone()));
-    let told = runtime.block_on(story);
+    let told = runtime.block_on(async { tokio::spawn(story(machine.clone(), containerd.clone())).await });
     runtime.block_on(containerd.wipe()).unwrap();
     machine.remove_network();
     told.unwrap();
@@ -36,6 +48,17 @@ fn a_pod_lives_on_a_containerd_of_our_own_and_nothing_is_left_of_it() {
     // Nothing to do is no error.
     runtime.block_on(containerd.stop()).unwrap();
     runtime.block_on(containerd.wipe()).unwrap();
+}
+
+async fn copied_layers(machine: Arc<Machine>, containerd: Containerd) {
+    // What an earlier start chose stays chosen.
+    std::fs::create_dir(machine.path("data")).unwrap();
+    machine.file("data/config.toml", b"snapshotter = \"native\"\n");
+    let running = containerd.ensure_running().await.unwrap();
+    assert_eq!(running.snapshotter, Snapshotter::Native);
+    let cri = containerd.client();
+    images_arrive(&machine, &running.importer(), &cri).await;
+    Pod::run(&machine, &cri, "copied").await.remove(&cri).await;
 }
 
 async fn story(machine: Arc<Machine>, containerd: Containerd) {
