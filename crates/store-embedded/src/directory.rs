@@ -1,5 +1,6 @@
 //! The store's directory: its lock, its modes, the names in it.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -8,6 +9,9 @@ use std::path::{Path, PathBuf};
 use ironclad_store::StoreError;
 
 use crate::failure::failed;
+
+/// What the names of spare files begin with.
+const SPARE: &str = "spare-";
 
 /// An open, locked directory. The lock lasts as long as the value (the kernel drops it
 /// with the process, however that ends).
@@ -27,22 +31,36 @@ impl Directory {
         self.path.join(format!("{id:010}.log"))
     }
 
-    /// A pre-filled file that is to become the next segment.
-    pub fn spare(&self) -> PathBuf {
-        self.path.join("spare")
+    /// A pre-filled file that is to become a segment.
+    pub fn spare(&self, number: u64) -> PathBuf {
+        self.path.join(format!("{SPARE}{number}"))
+    }
+
+    /// Removes spare files of a run before this one: nobody knows how far they were filled.
+    pub fn remove_spares(&self) -> Result<(), StoreError> {
+        for name in self.names()?.iter().filter(|name| name.to_string_lossy().starts_with(SPARE)) {
+            let path = self.path.join(name);
+            fs::remove_file(&path).map_err(|error| failed("removing", &path, &error))?;
+        }
+        Ok(())
     }
 
     /// The numbers of the segments that are there, in order. Other files are left alone.
     pub fn segments(&self) -> Result<Vec<u32>, StoreError> {
-        let fail = |error| failed("listing", &self.path, &error);
         let mut ids = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(fail)? {
-            let name = entry.map_err(fail)?.file_name();
+        for name in self.names()? {
             let id = name.to_str().and_then(|name| name.strip_suffix(".log")?.parse().ok());
             ids.extend(id.filter(|id| self.segment(*id).file_name() == Some(&name)));
         }
         ids.sort_unstable();
         Ok(ids)
+    }
+
+    fn names(&self) -> Result<Vec<OsString>, StoreError> {
+        let names = || -> io::Result<Vec<OsString>> {
+            fs::read_dir(&self.path)?.map(|entry| Ok(entry?.file_name())).collect()
+        };
+        names().map_err(|error| failed("listing", &self.path, &error))
     }
 
     /// Makes new and renamed names durable.

@@ -210,6 +210,7 @@ impl Watcher {
             }
         }
         self.position = Position::Live(newest.max(after));
+        self.progress_due = true;
         true
     }
 }

@@ -11,7 +11,7 @@ use crate::directory::Directory;
 use crate::failure::{failed, is_full};
 use crate::record::Record;
 use crate::segment::{HEAD, Head, Segment};
-use crate::spare::Spare;
+use crate::spare::Spares;
 
 /// Bytes at the end of a segment for records about the log itself, so that a full disk
 /// does not keep the store from giving back its own garbage.
@@ -27,7 +27,6 @@ pub struct Known {
 
 pub struct Log {
     directory: Directory,
-    segment_bytes: u64,
     active: Arc<Segment>,
     /// Where the next block goes.
     offset: u64,
@@ -36,7 +35,18 @@ pub struct Log {
     abandoned: bool,
     /// A sync failed, so nothing may be acknowledged any more.
     broken: Option<StoreError>,
-    spare: Spare,
+    spares: Spares,
+}
+
+/// What an append is for: how much of the reserves it may use.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A change that somebody asked for.
+    Change,
+    /// Copying what lives in a segment that is to be dropped: may use the last spare file.
+    Collect,
+    /// A record about the log itself: may also use the end of the segment.
+    Control,
 }
 
 /// Records that become one block.
@@ -81,8 +91,8 @@ impl Log {
     pub fn create(directory: Directory, segment_bytes: u64) -> Result<Self, StoreError> {
         let cursor = Cursor { sequence: 1, chain: 0 };
         let head = Head { id: 1, first: cursor, revision: 0, compacted: 0, dropped: 0 };
-        let mut spare = Spare::None;
-        let active = begin(&directory, &mut spare, head, segment_bytes)?;
+        let mut spares = Spares::new(segment_bytes);
+        let active = begin(&directory, &mut spares, head, segment_bytes, Purpose::Control)?;
         Ok(Self::resume(directory, segment_bytes, active, cursor, HEAD as u64))
     }
 
@@ -94,8 +104,9 @@ impl Log {
         cursor: Cursor,
         offset: u64,
     ) -> Self {
-        let (abandoned, broken, spare) = (false, None, Spare::None);
-        Self { directory, segment_bytes, active, offset, cursor, abandoned, broken, spare }
+        let mut spares = Spares::new(segment_bytes);
+        spares.prepare(&directory, 1);
+        Self { directory, active, offset, cursor, abandoned: false, broken: None, spares }
     }
 
     pub fn active(&self) -> &Arc<Segment> {
@@ -103,15 +114,14 @@ impl Log {
     }
 
     /// Writes a block and makes it durable. If it fails, nothing of the block will ever be read.
-    /// `control`: it is about the log itself and may use the reserve.
-    pub fn append(&mut self, mut body: Body, known: Known, control: bool) -> Result<Appended, StoreError> {
+    pub fn append(&mut self, mut body: Body, known: Known, purpose: Purpose) -> Result<Appended, StoreError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
-        let reserve = if control { 0 } else { RESERVE };
+        let reserve = if purpose == Purpose::Control { 0 } else { RESERVE };
         let span = block::padded(body.bytes.len()) as u64;
         if self.abandoned || self.offset + span + reserve > self.size() {
-            self.roll(HEAD as u64 + span + RESERVE, known)?;
+            self.roll(HEAD as u64 + span + RESERVE, known, purpose)?;
         }
         let header = Block {
             sequence: self.cursor.sequence,
@@ -126,9 +136,8 @@ impl Log {
         let base = self.offset as u32;
         self.cursor = Cursor { sequence: self.cursor.sequence + 1, chain };
         self.offset += span;
-        if self.offset > self.size() / 2 {
-            self.spare.prepare(self.directory.spare(), self.segment_bytes);
-        }
+        let soon_full = self.offset > self.size() / 2;
+        self.spares.prepare(&self.directory, if soon_full { 2 } else { 1 });
         Ok(Appended { segment: self.active.clone(), base, end: self.offset })
     }
 
@@ -157,7 +166,7 @@ impl Log {
     }
 
     /// Goes on in a new segment that has room for `needed` bytes.
-    fn roll(&mut self, needed: u64, known: Known) -> Result<(), StoreError> {
+    fn roll(&mut self, needed: u64, known: Known, purpose: Purpose) -> Result<(), StoreError> {
         let head = Head {
             id: self.active.head.id + 1,
             first: self.cursor,
@@ -165,8 +174,8 @@ impl Log {
             compacted: known.compacted,
             dropped: known.dropped,
         };
-        let size = needed.max(self.segment_bytes);
-        self.active = begin(&self.directory, &mut self.spare, head, size)?;
+        let size = needed.max(self.spares.segment_bytes());
+        self.active = begin(&self.directory, &mut self.spares, head, size, purpose)?;
         self.offset = HEAD as u64;
         self.abandoned = false;
         Ok(())
@@ -178,22 +187,23 @@ impl Log {
     }
 }
 
-/// Turns a spare file into a segment, durably, or leaves the spare as it was.
+/// Turns a spare file into a segment, durably.
 fn begin(
     directory: &Directory,
-    spare: &mut Spare,
+    spares: &mut Spares,
     head: Head,
     size: u64,
+    purpose: Purpose,
 ) -> Result<Arc<Segment>, StoreError> {
-    let (from, path) = (directory.spare(), directory.segment(head.id));
-    let prepared = spare.take(&from, size)?;
+    let path = directory.segment(head.id);
+    let prepared = spares.take(directory, size, usize::from(purpose == Purpose::Change))?;
     let name = || {
         prepared.file.write_all_at(&head.encode(), 0)?;
         prepared.file.sync_data()?;
-        fs::rename(&from, &path)
+        fs::rename(&prepared.path, &path)
     };
     if let Err(error) = name() {
-        spare.put_back(prepared);
+        spares.put_back(prepared);
         return Err(failed("beginning", &path, &error));
     }
     directory.sync()?;

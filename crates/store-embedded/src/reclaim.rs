@@ -13,7 +13,7 @@ use ironclad_store::StoreError;
 use crate::block::{Block, Found};
 use crate::failure::corrupt;
 use crate::index::{Place, Presence, Version};
-use crate::log::Body;
+use crate::log::{Body, Purpose};
 use crate::record::{Kind, Record};
 use crate::scan;
 use crate::segment::{HEAD, Segment};
@@ -22,6 +22,15 @@ use crate::writer::Writer;
 
 /// About the most bytes that one step copies: what a commit may have to wait for.
 const STEP: usize = 256 << 10;
+
+/// How much garbage is worth the copying.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// As much as there is of what lives, so that each byte is copied about once.
+    Usual,
+    /// The disk is full: two segments of it.
+    Urgent,
+}
 
 /// What is being collected, if anything.
 #[derive(Default)]
@@ -37,16 +46,16 @@ impl Reclaim {
     }
 
     /// Takes the oldest segment if it is time to.
-    pub fn look(&mut self, shared: &Shared) {
+    pub fn look(&mut self, shared: &Shared, need: Need) {
         if self.from.is_none() && !self.stuck {
-            self.from = oldest(&shared.state.read()).map(|segment| (segment, HEAD as u64));
+            self.from = oldest(&shared.state.read(), need).map(|segment| (segment, HEAD as u64));
         }
     }
 }
 
-/// The oldest segment, if all of it is compacted and either it is garbage alone or
-/// half of the log is.
-fn oldest(state: &State) -> Option<Arc<Segment>> {
+/// The oldest segment, if all of it is compacted and either nothing in it lives or the
+/// log as a whole has enough garbage.
+fn oldest(state: &State, need: Need) -> Option<Arc<Segment>> {
     let mut segments = state.segments.values();
     let (oldest, following) = (segments.next()?, segments.next()?);
     if following.head.revision > state.index.compacted() {
@@ -55,7 +64,11 @@ fn oldest(state: &State) -> Option<Arc<Segment>> {
     let live = state.index.live();
     let used: u64 = state.segments.values().map(|segment| segment.end()).sum();
     let garbage = used.saturating_sub(live);
-    let due = state.index.live_in(oldest.head.id) == 0 || garbage > live.max(oldest.size);
+    let worthwhile = match need {
+        Need::Usual => live.max(oldest.size),
+        Need::Urgent => oldest.size * 2,
+    };
+    let due = state.index.live_in(oldest.head.id) == 0 || garbage > worthwhile;
     due.then(|| oldest.clone())
 }
 
@@ -82,7 +95,7 @@ impl Writer {
             state.index.forget_segment(id);
         }
         self.log.remove(segment)?;
-        self.reclaim.look(&self.shared);
+        self.reclaim.look(&self.shared, Need::Usual);
         Ok(())
     }
 
@@ -99,7 +112,7 @@ impl Writer {
             return Err(corrupt(&segment.path, "records are missing"));
         }
         if !body.is_empty() {
-            let appended = self.log.append(body, self.known(), false)?;
+            let appended = self.log.append(body, self.known(), Purpose::Collect)?;
             self.publish_moved(&appended, moved);
         }
         self.reclaim.from = Some((segment.clone(), offset));

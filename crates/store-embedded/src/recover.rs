@@ -28,7 +28,7 @@ pub struct Opened {
 
 pub fn open(path: &Path, segment_bytes: u64) -> Result<Opened, StoreError> {
     let directory = Directory::open(path)?;
-    remove(&directory.spare())?;
+    directory.remove_spares()?;
     let ids = directory.segments()?;
     match ids.last() {
         None => create(directory, segment_bytes),

@@ -8,9 +8,9 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::index::{Place, Presence, Version};
-use crate::log::{Appended, Body, Known, Log};
+use crate::log::{Appended, Body, Known, Log, Purpose};
 use crate::plan::{Commit, Group};
-use crate::reclaim::Reclaim;
+use crate::reclaim::{Need, Reclaim};
 use crate::record::{Kind, Record};
 use crate::shared::Shared;
 
@@ -115,9 +115,16 @@ impl Writer {
                 Change::Delete { .. } => Record::delete(event.revision, &event.key),
             }));
         }
-        let appended = self.log.append(body, self.known(), false)?;
+        let appended = match self.log.append(body, self.known(), Purpose::Change) {
+            Ok(appended) => appended,
+            Err(error) => {
+                let full = matches!(error, StoreError::Full { .. });
+                self.reclaim.look(&self.shared, if full { Need::Urgent } else { Need::Usual });
+                return Err(error);
+            }
+        };
         self.publish(commits, &appended, &places);
-        self.reclaim.look(&self.shared);
+        self.reclaim.look(&self.shared, Need::Usual);
         Ok(())
     }
 
@@ -154,7 +161,7 @@ impl Writer {
         }
         self.control(Record::control(Kind::Compacted, revision))?;
         self.shared.state.write().index.compact(revision);
-        self.reclaim.look(&self.shared);
+        self.reclaim.look(&self.shared, Need::Usual);
         Ok(())
     }
 
@@ -162,7 +169,7 @@ impl Writer {
     pub fn control(&mut self, record: Record<'_>) -> Result<(), StoreError> {
         let mut body = Body::new();
         body.push(&record);
-        let appended = self.log.append(body, self.known(), true)?;
+        let appended = self.log.append(body, self.known(), Purpose::Control)?;
         self.publish(Vec::new(), &appended, &[]);
         Ok(())
     }
