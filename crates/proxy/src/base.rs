@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use ironclad_nft::{
     Bits, Chain, ChainKind, Datum, Family, Field, Hook, Kind, Name, RejectWith, Rule, SetRef, SetSpec,
-    Statement, Table, Test, key,
+    Statement, Table, Test, Verdict, key,
 };
 
 use crate::facts::NodeFacts;
@@ -126,9 +126,12 @@ fn add_checks(table: &mut Table, family: Family, node: &NodeFacts) {
 
     let in_use = Statement::when(Field::DestAddr, Test::In(SetRef::named(CLUSTER_IPS)));
     let refuse = Rule::commented("unused ports of cluster IPs", [in_use, Statement::goto(&reject)]);
+    // Some may be addresses of this machine, as that of the node's own DNS is.
+    let elsewhere = || Statement::when(Field::DestType, Test::IsNot(Datum::Index(Bits::LOCAL)));
     let drop_unused = node.service_cidrs(family).map(|net| {
         let within = Statement::when(Field::DestAddr, Test::Within(net));
-        Rule::commented("unused cluster IPs", [within, Statement::Verdict(ironclad_nft::Verdict::Drop)])
+        let drop = Statement::Verdict(Verdict::Drop);
+        Rule::commented("unused cluster IPs", [within, elsewhere(), drop])
     });
     table.chain(&CLUSTER_IPS_CHECK.into()).rules = [refuse].into_iter().chain(drop_unused).collect();
 }

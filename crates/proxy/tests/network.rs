@@ -185,6 +185,15 @@ fn a_cluster_ip_spreads_and_hides_only_callers_from_outside() {
     assert!(refused(network.pods[0].run(|| ask("10.96.0.10:81"))));
     assert!(refused(network.node.run(|| ask("10.96.0.10:81"))));
     assert!(dropped(network.client.run(|| ask("10.96.0.99:80"))));
+    // A service address that the node has itself, as its DNS server does.
+    let own = network.node.run(|| {
+        ip("addr add 10.96.0.53/32 dev lo");
+        TcpListener::bind("10.96.0.53:53").expect("bound")
+    });
+    thread::spawn(move || own.incoming().map_while(Result::ok).for_each(|s| drop(answer(s, "own"))));
+    assert_eq!(who(&network.node, "10.96.0.53:53").0, "own");
+    assert_eq!(who(&network.pods[0], "10.96.0.53:53"), ("own".into(), "10.244.0.2".into()));
+
     let listing = network.node.run(|| nft(&["list", "table", "ip", "ironclad"], ""));
     assert!(listing.contains("10.96.0.10 . tcp . 80 : goto service-default/web/tcp/http"), "{listing}");
 }
