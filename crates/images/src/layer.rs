@@ -78,7 +78,9 @@ impl Layer {
         Ok(self)
     }
 
-    /// Everything below the host's directory `from`, with its permissions, owned by root.
+    /// Everything below the host's directory `from`, owned by root and readable for everyone.
+    ///
+    /// Only the owner's execute bit is kept, as in git: the rest is the umask of whoever checked out.
     pub fn tree(&mut self, from: &Path) -> Result<&mut Self, LayerError> {
         // A list of directories still to read instead of recursion: no depth limit to think of.
         let mut pending = vec![(from.to_owned(), String::new())];
@@ -99,14 +101,15 @@ impl Layer {
     fn add_from_host(&mut self, host: &Path, path: &str) -> Result<bool, LayerError> {
         let read = |source| LayerError::Read { path: host.to_owned(), source };
         let metadata = std::fs::symlink_metadata(host).map_err(read)?;
-        let mode = metadata.permissions().mode() & 0o7777;
+        let executable = metadata.permissions().mode() & 0o100 != 0;
         let kind = metadata.file_type();
         if kind.is_symlink() {
             let target = std::fs::read_link(host).map_err(read)?;
             self.symlink(path, &target.to_string_lossy())?;
         } else if kind.is_dir() {
-            self.directory(path, mode)?;
+            self.directory(path, 0o755)?;
         } else if kind.is_file() {
+            let mode = if executable { 0o755 } else { 0o644 };
             self.file(path, mode, std::fs::read(host).map_err(read)?)?;
         } else {
             return Err(LayerError::Special { path: host.to_owned() });
@@ -217,16 +220,18 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_keeps_permissions_and_links() {
+    fn a_tree_keeps_links_and_what_is_executable() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("a/b")).unwrap();
         std::fs::write(dir.path().join("a/b/run"), "x").unwrap();
-        std::fs::set_permissions(dir.path().join("a/b/run"), PermissionsExt::from_mode(0o750)).unwrap();
+        std::fs::set_permissions(dir.path().join("a/b/run"), PermissionsExt::from_mode(0o700)).unwrap();
+        std::fs::write(dir.path().join("a/b/text"), "x").unwrap();
+        std::fs::set_permissions(dir.path().join("a/b/text"), PermissionsExt::from_mode(0o600)).unwrap();
         std::os::unix::fs::symlink("b/run", dir.path().join("a/link")).unwrap();
         let mut layer = Layer::default();
         layer.tree(dir.path()).unwrap();
         let names: Vec<_> = listing(&layer).into_iter().filter(|line| !line.starts_with('d')).collect();
-        assert_eq!(names, ["f 750 0:0 a/b/run", "l 777 0:0 a/link -> b/run"]);
+        assert_eq!(names, ["f 755 0:0 a/b/run", "f 644 0:0 a/b/text", "l 777 0:0 a/link -> b/run"]);
     }
 
     #[test]

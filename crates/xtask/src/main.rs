@@ -2,6 +2,7 @@
 //!
 //! A chore is one file and one line in [`Chore`].
 
+mod images;
 mod proto;
 mod schema;
 
@@ -18,12 +19,14 @@ struct Xtask {
 
 #[derive(clap::Subcommand)]
 enum Chore {
+    Images(images::Arguments),
     Proto(proto::Arguments),
     Schema(schema::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Xtask::parse().chore {
+        Chore::Images(arguments) => images::run(&arguments),
         Chore::Proto(arguments) => proto::run(&arguments),
         Chore::Schema(arguments) => schema::run(&arguments),
     }
