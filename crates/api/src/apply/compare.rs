@@ -34,133 +34,165 @@ impl Comparison {
 
 /// Compares two objects of one schema.
 pub(super) fn compare(old: &Value, new: &Value, schema: &Schema) -> Comparison {
-    let mut walker = Walker { path: Vec::new(), result: Comparison::default() };
-    walker.compare(schema, Some(old), Some(new));
-    walker.result
+    between(schema, Some(old), Some(new)).below
 }
 
-struct Walker {
-    path: Vec<PathElement>,
-    result: Comparison,
+/// What happened to a value itself.
+#[derive(Clone, Copy, PartialEq)]
+enum Change {
+    None,
+    Removed,
+    Modified,
+    Added,
 }
 
-impl Walker {
-    fn compare(&mut self, schema: &Schema, old: Option<&Value>, new: Option<&Value>) {
-        let leaf = match (old, new) {
-            (None, None) => return,
-            (Some(_), None) => self.visit(atom(schema, old), old, new),
-            (None, Some(_)) => self.visit(atom(schema, new), old, new),
-            (Some(_), Some(_)) => {
-                let (old_atom, new_atom) = (atom(schema, old), atom(schema, new));
-                if !same_kind(old_atom, new_atom) {
-                    self.visit(old_atom, old, new);
-                }
-                self.visit(new_atom, old, new)
-            }
-        };
-        // A map or list that came or went as a whole is itself a change, beside its contents.
-        if !leaf {
-            match (old, new) {
-                (None, _) => self.result.added.insert(&self.path),
-                (_, None) => self.result.removed.insert(&self.path),
-                _ => {}
-            }
-        }
-    }
-
-    /// Compares as what `atom` says. True if the two are leaves and were compared whole.
-    fn visit(&mut self, atom: Atom<'_>, old: Option<&Value>, new: Option<&Value>) -> bool {
-        match atom {
-            Atom::Scalar(_) => self.leaf(old, new),
-            Atom::List(list) => {
-                let (old_items, new_items) = (items(old), items(new));
-                if matches!(list.kind, ListKind::Atomic) || (old_items.is_empty() && new_items.is_empty()) {
-                    return self.leaf(old, new);
-                }
-                self.lists(list, old_items, new_items);
-                false
-            }
-            Atom::Map(map) => {
-                let (old_fields, new_fields) = (fields(old), fields(new));
-                if map.atomic || (is_bare(old_fields) && is_bare(new_fields)) {
-                    return self.leaf(old, new);
-                }
-                self.maps(map, old_fields, new_fields);
-                false
-            }
-        }
-    }
-
-    fn leaf(&mut self, old: Option<&Value>, new: Option<&Value>) -> bool {
+impl Change {
+    /// Of a value that is owned as a whole.
+    fn of_leaf(old: Option<&Value>, new: Option<&Value>) -> Self {
         match (old, new) {
-            (None, _) => self.result.added.insert(&self.path),
-            (_, None) => self.result.removed.insert(&self.path),
-            (Some(old), Some(new)) if !equal(old, new) => self.result.modified.insert(&self.path),
-            _ => {}
+            (Some(old), Some(new)) if equal(old, new) => Self::None,
+            (Some(_), Some(_)) => Self::Modified,
+            (None, _) => Self::Added,
+            (_, None) => Self::Removed,
         }
-        true
     }
 
-    fn maps(&mut self, map: MapType<'_>, old: Option<&Fields>, new: Option<&Fields>) {
-        for (name, value) in old.into_iter().flatten() {
-            self.field(map, name, Some(value), new.and_then(|new| new.get(name)));
+    /// Of a map or list that came or went, beside what happened to its contents.
+    fn of_container(old: Option<&Value>, new: Option<&Value>) -> Self {
+        match (old, new) {
+            (None, _) => Self::Added,
+            (_, None) => Self::Removed,
+            _ => Self::None,
         }
-        for (name, value) in new.into_iter().flatten() {
-            if old.is_none_or(|old| !old.contains_key(name)) {
-                self.field(map, name, None, Some(value));
+    }
+}
+
+/// What happened to a value and below it.
+struct Outcome {
+    itself: Change,
+    below: Comparison,
+}
+
+impl Comparison {
+    fn add(&mut self, element: PathElement, outcome: Outcome) {
+        let Outcome { itself, below } = outcome;
+        let sets = [
+            (&mut self.removed, below.removed, Change::Removed),
+            (&mut self.modified, below.modified, Change::Modified),
+            (&mut self.added, below.added, Change::Added),
+        ];
+        for (set, below, change) in sets {
+            if itself == change || !below.is_empty() {
+                set.push(element.clone(), itself == change, below);
             }
         }
     }
 
-    fn field(&mut self, map: MapType<'_>, name: &str, old: Option<&Value>, new: Option<&Value>) {
+    fn union(self, other: Self) -> Self {
+        Self {
+            removed: self.removed.union(&other.removed),
+            modified: self.modified.union(&other.modified),
+            added: self.added.union(&other.added),
+        }
+    }
+}
+
+fn between(schema: &Schema, old: Option<&Value>, new: Option<&Value>) -> Outcome {
+    // Most of an object stays as it is: what is equal is not looked into.
+    if old == new {
+        return Outcome { itself: Change::None, below: Comparison::default() };
+    }
+    let (old_atom, new_atom) = (atom(schema, old), atom(schema, new));
+    match (old, new) {
+        (_, None) => as_atom(old_atom, old, new),
+        (Some(_), Some(_)) if !same_kind(old_atom, new_atom) => {
+            let (one, two) = (as_atom(old_atom, old, new), as_atom(new_atom, old, new));
+            let itself = if one.itself == Change::None { two.itself } else { one.itself };
+            Outcome { itself, below: one.below.union(two.below) }
+        }
+        _ => as_atom(new_atom, old, new),
+    }
+}
+
+/// Compares two values as what `atom` says they are.
+fn as_atom(atom: Atom<'_>, old: Option<&Value>, new: Option<&Value>) -> Outcome {
+    let below = match atom {
+        Atom::Scalar(_) => None,
+        Atom::List(list) => {
+            let (old, new) = (items(old), items(new));
+            let whole = matches!(list.kind, ListKind::Atomic) || (old.is_empty() && new.is_empty());
+            (!whole).then(|| lists(list, old, new))
+        }
+        Atom::Map(map) => {
+            let (old, new) = (fields(old), fields(new));
+            let whole = map.atomic || (is_bare(old) && is_bare(new));
+            (!whole).then(|| maps(map, old, new))
+        }
+    };
+    match below {
+        Some(below) => Outcome { itself: Change::of_container(old, new), below },
+        None => Outcome { itself: Change::of_leaf(old, new), below: Comparison::default() },
+    }
+}
+
+fn maps(map: MapType<'_>, old: Option<&Fields>, new: Option<&Fields>) -> Comparison {
+    let mut result = Comparison::default();
+    let mut field = |name: &str, old: Option<&Value>, new: Option<&Value>| {
+        if old == new {
+            return;
+        }
         if let Some(schema) = map.field(name) {
-            self.descend(PathElement::field(name), schema, old, new);
+            result.add(PathElement::field(name), between(schema, old, new));
+        }
+    };
+    for (name, value) in old.into_iter().flatten() {
+        field(name, Some(value), new.and_then(|new| new.get(name)));
+    }
+    for (name, value) in new.into_iter().flatten() {
+        if old.is_none_or(|old| !old.contains_key(name)) {
+            field(name, None, Some(value));
         }
     }
+    result
+}
 
-    fn descend(&mut self, element: PathElement, schema: &Schema, old: Option<&Value>, new: Option<&Value>) {
-        self.path.push(element);
-        self.compare(schema, old, new);
-        self.path.pop();
+fn lists(list: List<'_>, old: &[Value], new: &[Value]) -> Comparison {
+    let mut result = Comparison::default();
+    let (old, mut new) = (by_element(list, old), by_element(list, new));
+    for (element, old) in old {
+        let new = new.remove(&element).unwrap_or_default();
+        elements(&mut result, list, element, &old, &new);
     }
-
-    fn lists(&mut self, list: List<'_>, old: &[Value], new: &[Value]) {
-        let (old, mut new) = (by_element(list, old), by_element(list, new));
-        for (element, old) in old {
-            let new = new.remove(&element).unwrap_or_default();
-            self.elements(list, element, &old, &new);
-        }
-        for (element, new) in new {
-            self.elements(list, element, &[], &new);
-        }
+    for (element, new) in new {
+        elements(&mut result, list, element, &[], &new);
     }
+    result
+}
 
-    /// Compares the elements with one key. Several of them count as one atomic value.
-    fn elements(&mut self, list: List<'_>, element: PathElement, old: &[&Value], new: &[&Value]) {
-        let path =
-            |walker: &Self| -> Vec<PathElement> { walker.path.iter().chain([&element]).cloned().collect() };
-        match (old.len(), new.len()) {
-            (0..=1, 0..=1) => {
-                self.descend(element, list.items, old.first().copied(), new.first().copied());
-            }
-            (2.., 2..) => {
-                let same = old.len() == new.len() && old.iter().zip(new).all(|(old, new)| equal(old, new));
-                if !same {
-                    let path = path(self);
-                    self.result.modified.insert(&path);
-                }
-            }
-            (2.., _) => {
-                let path = path(self);
-                self.result.removed.insert(&path);
-                self.descend(element, list.items, None, new.first().copied());
-            }
-            (_, 2..) => {
-                let path = path(self);
-                self.result.added.insert(&path);
-                self.descend(element, list.items, old.first().copied(), None);
-            }
-        }
+/// Compares the elements with one key. Several of them count as one atomic value, which
+/// comes or goes beside the single one that takes or had its place.
+fn elements(result: &mut Comparison, list: List<'_>, element: PathElement, old: &[&Value], new: &[&Value]) {
+    let several = match (old.len(), new.len()) {
+        (0..=1, 0..=1) => Change::None,
+        (2.., 2..) if old.len() == new.len() && old.iter().zip(new).all(|(a, b)| equal(a, b)) => return,
+        (2.., 2..) => Change::Modified,
+        (2.., _) => Change::Removed,
+        (_, 2..) => Change::Added,
+    };
+    if several != Change::None {
+        result.add(element.clone(), Outcome { itself: several, below: Comparison::default() });
+    }
+    let (old, new) = (only(old), only(new));
+    if several != Change::Modified && (old.is_some() || new.is_some()) {
+        result.add(element, between(list.items, old, new));
+    }
+}
+
+/// The value that stands alone.
+fn only<'v>(values: &[&'v Value]) -> Option<&'v Value> {
+    match values {
+        [value] => Some(value),
+        _ => None,
     }
 }
 

@@ -97,13 +97,18 @@ impl FieldSet {
         self.nodes.iter().map(|node| (&node.element, node.member, &node.below))
     }
 
-    /// Adds a first element with what is below it.
+    /// Adds a first element with what is below it. Elements in order are added fastest.
     pub(super) fn push(&mut self, element: PathElement, member: bool, below: FieldSet) {
-        if member || !below.is_empty() {
-            let node = self.node_mut(&element);
-            node.member |= member;
-            node.below = node.below.union(&below);
+        if !member && below.is_empty() {
+            return;
         }
+        if self.nodes.last().is_none_or(|last| last.element < element) {
+            self.nodes.push(Node { element, member, below });
+            return;
+        }
+        let node = self.node_mut(&element);
+        node.member |= member;
+        node.below = node.below.union(&below);
     }
 
     // === algebra ===
@@ -124,11 +129,24 @@ impl FieldSet {
 
     /// What is here and not in `other`; a child stays when only its parent is in `other`.
     pub fn difference(&self, other: &Self) -> Self {
-        self.join(other, |a, b| {
-            let a = a?;
-            let Some(b) = b else { return Some(a.clone()) };
-            Some(a.with(a.member && !b.member, a.below.difference(&b.below)))
-        })
+        let mut result = self.clone();
+        result.subtract(other);
+        result
+    }
+
+    /// Takes out what is in `other`, as [`Self::difference`] does.
+    pub(super) fn subtract(&mut self, other: &Self) {
+        for taken in &other.nodes {
+            let Ok(at) = self.nodes.binary_search_by(|node| node.element.cmp(&taken.element)) else {
+                continue;
+            };
+            let Some(node) = self.nodes.get_mut(at) else { continue };
+            node.member &= !taken.member;
+            node.below.subtract(&taken.below);
+            if node.is_empty() {
+                self.nodes.remove(at);
+            }
+        }
     }
 
     /// What is here and neither it nor a parent of it is in `other`.
@@ -180,6 +198,16 @@ impl FieldSet {
     }
 
     // === FieldsV1 ===
+
+    /// Whether a path of this set is also one of `fields`, which is a `fieldsV1`.
+    pub(super) fn meets_fields_v1(&self, fields: &Value) -> bool {
+        let Some(fields) = fields.as_object() else { return false };
+        self.nodes.iter().any(|node| {
+            let Some(below) = fields.get(&node.element.to_key()) else { return false };
+            let is_member = || below.as_object().is_none_or(Map::is_empty) || below.get(".").is_some();
+            (node.member && is_member()) || node.below.meets_fields_v1(below)
+        })
+    }
 
     /// The tree as `fieldsV1` has it: `{"f:spec":{".":{},"f:replicas":{}}}`.
     pub fn to_fields_v1(&self) -> Value {

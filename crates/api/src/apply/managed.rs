@@ -1,8 +1,9 @@
 //! `metadata.managedFields`: who owns which fields, read from and written to its entries.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::field_set::FieldSet;
 use crate::goprint::quote;
@@ -49,13 +50,57 @@ impl ManagerId {
 }
 
 /// The fields one manager owns.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Owned {
-    pub fields: FieldSet,
+    pub fields: Fields,
     /// The version whose paths `fields` has.
     pub api_version: String,
     /// When the manager last changed a field, RFC 3339 in whole seconds.
     pub time: Option<String>,
+}
+
+/// A set of fields, left as `fieldsV1` until a write touches it. Most writes touch those of
+/// one or two managers.
+#[derive(Clone, Debug)]
+pub enum Fields {
+    Raw(Value),
+    Set(FieldSet),
+}
+
+impl Fields {
+    /// The set. What cannot be read is empty.
+    pub fn set(&self) -> Cow<'_, FieldSet> {
+        match self {
+            Self::Raw(fields) => Cow::Owned(FieldSet::from_fields_v1(fields).unwrap_or_default()),
+            Self::Set(set) => Cow::Borrowed(set),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Raw(fields) => fields.as_object().is_none_or(Map::is_empty),
+            Self::Set(set) => set.is_empty(),
+        }
+    }
+
+    /// Takes out what is in `taken`.
+    pub(super) fn subtract(&mut self, taken: &FieldSet) {
+        let touched = match self {
+            Self::Raw(fields) => taken.meets_fields_v1(fields),
+            Self::Set(_) => !taken.is_empty(),
+        };
+        if touched {
+            let mut set = self.set().into_owned();
+            set.subtract(taken);
+            *self = Self::Set(set);
+        }
+    }
+}
+
+impl From<FieldSet> for Fields {
+    fn from(set: FieldSet) -> Self {
+        Self::Set(set)
+    }
 }
 
 /// All managers of an object.
@@ -63,11 +108,27 @@ pub type Managed = BTreeMap<ManagerId, Owned>;
 
 /// The managers of an object's `metadata.managedFields`. The error says what is wrong.
 pub fn decode(object: &Value) -> Result<Managed, String> {
-    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-    entries.into_iter().flatten().enumerate().map(|(index, entry)| decode_entry(index, entry)).collect()
+    decode_strict(entries(object).to_vec())
 }
 
-fn decode_entry(index: usize, entry: &Value) -> Result<(ManagerId, Owned), String> {
+/// The managers that a client sent.
+pub(super) fn decode_strict(entries: Vec<Value>) -> Result<Managed, String> {
+    let managed = decode_stored(entries)?;
+    for owned in managed.values() {
+        if let Fields::Raw(fields) = &owned.fields {
+            FieldSet::from_fields_v1(fields).map_err(|e| format!("error decoding set: {e}"))?;
+        }
+    }
+    Ok(managed)
+}
+
+/// The managers that this server wrote: their sets are taken to be well-formed.
+pub(super) fn decode_stored(entries: Vec<Value>) -> Result<Managed, String> {
+    entries.into_iter().enumerate().map(|(index, entry)| decode_entry(index, entry)).collect()
+}
+
+fn decode_entry(index: usize, mut entry: Value) -> Result<(ManagerId, Owned), String> {
+    let fields = entry.get_mut("fieldsV1").map(Value::take).unwrap_or_default();
     let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
     let operation = match text("operation") {
         "Apply" => Operation::Apply,
@@ -83,17 +144,15 @@ fn decode_entry(index: usize, entry: &Value) -> Result<(ManagerId, Owned), Strin
         "" => return Err(format!("missing fieldsType in managed fields entry {index}")),
         other => return Err(format!("invalid fieldsType {} in managed fields entry {index}", quote(other))),
     }
-    let fields = entry.get("fieldsV1").unwrap_or(&Value::Null);
-    let fields = FieldSet::from_fields_v1(fields).map_err(|e| format!("error decoding set: {e}"))?;
     let mut id = ManagerId::new("-", operation, api_version, text("subresource"));
     text("manager").clone_into(&mut id.name);
     let time = entry.get("time").and_then(Value::as_str).map(str::to_owned);
-    Ok((id, Owned { fields, api_version: api_version.to_owned(), time }))
+    Ok((id, Owned { fields: Fields::Raw(fields), api_version: api_version.to_owned(), time }))
 }
 
 /// Writes the managers into `metadata.managedFields`, in upstream's order.
-pub fn encode(object: &mut Value, managed: &Managed) {
-    let mut entries: Vec<(&ManagerId, &Owned)> = managed.iter().collect();
+pub fn encode(object: &mut Value, managed: Managed) {
+    let mut entries: Vec<(ManagerId, Owned)> = managed.into_iter().collect();
     entries.sort_by(|(a, x), (b, y)| {
         (a.operation, &x.time, &a.name, &x.api_version, &a.subresource).cmp(&(
             b.operation,
@@ -103,29 +162,30 @@ pub fn encode(object: &mut Value, managed: &Managed) {
             &b.subresource,
         ))
     });
-    let entries: Vec<Value> = entries.into_iter().map(|(id, owned)| encode_entry(id, owned)).collect();
-    set_entries(object, entries);
+    set_entries(object, entries.into_iter().map(|(id, owned)| encode_entry(id, owned)).collect());
 }
 
-fn encode_entry(id: &ManagerId, owned: &Owned) -> Value {
+fn encode_entry(id: ManagerId, owned: Owned) -> Value {
     let operation = match id.operation {
         Operation::Apply => "Apply",
         Operation::Update => "Update",
     };
-    let mut entry = json!({
-        "operation": operation,
-        "apiVersion": owned.api_version,
-        "fieldsType": "FieldsV1",
-        "fieldsV1": owned.fields.to_fields_v1(),
-    });
-    let optional =
-        [("manager", Some(&id.name)), ("subresource", Some(&id.subresource)), ("time", owned.time.as_ref())];
-    for (name, value) in optional {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            entry[name] = Value::from(value.as_str());
-        }
-    }
-    entry
+    let words = [
+        ("operation", operation.to_owned()),
+        ("apiVersion", owned.api_version),
+        ("fieldsType", "FieldsV1".to_owned()),
+        ("manager", id.name),
+        ("subresource", id.subresource),
+        ("time", owned.time.unwrap_or_default()),
+    ];
+    let words = words.into_iter().filter(|(_, word)| !word.is_empty());
+    let mut entry: Map<String, Value> = words.map(|(name, word)| (name.to_owned(), word.into())).collect();
+    let fields = match owned.fields {
+        Fields::Raw(fields) => fields,
+        Fields::Set(set) => set.to_fields_v1(),
+    };
+    entry.insert("fieldsV1".to_owned(), fields);
+    Value::Object(entry)
 }
 
 fn set_entries(object: &mut Value, entries: Vec<Value>) {
@@ -146,36 +206,37 @@ pub fn clear(object: &mut Value) -> Option<Value> {
 }
 
 /// Whether a request asks to forget all managers: an empty list, or one empty entry.
-pub(super) fn is_reset(object: &Value) -> bool {
-    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-    entries.is_some_and(|entries| match &entries[..] {
+pub(super) fn is_reset(entries: &[Value]) -> bool {
+    match entries {
         [] => true,
         [one] => one.as_object().is_some_and(Map::is_empty),
         _ => false,
-    })
+    }
 }
 
 /// Puts the old times back if times are all that differs between two versions of an object,
 /// so that a write without effect changes nothing.
 pub fn keep_times(old: &Value, new: &mut Value) {
-    let entries = |object: &Value| {
-        object.pointer("/metadata/managedFields").and_then(Value::as_array).cloned().unwrap_or_default()
-    };
     let (old_entries, new_entries) = (entries(old), entries(new));
-    if new_entries.is_empty() || without_times(&old_entries) != without_times(&new_entries) {
+    let same_but_for_times = old_entries.len() == new_entries.len()
+        && old_entries != new_entries
+        && old_entries.iter().zip(new_entries).all(|(old, new)| without_time(old) == without_time(new));
+    if !same_but_for_times {
         return;
     }
     let mut candidate = new.clone();
-    set_entries(&mut candidate, old_entries);
+    set_entries(&mut candidate, old_entries.to_vec());
     if candidate == *old {
         *new = candidate;
     }
 }
 
-fn without_times(entries: &[Value]) -> Vec<Value> {
-    let mut entries = entries.to_vec();
-    for entry in entries.iter_mut().filter_map(Value::as_object_mut) {
-        entry.remove("time");
-    }
-    entries
+fn without_time(entry: &Value) -> Vec<(&String, &Value)> {
+    entry.as_object().into_iter().flatten().filter(|(name, _)| *name != "time").collect()
+}
+
+/// The entries of `metadata.managedFields`; none if it is absent.
+pub(super) fn entries(object: &Value) -> &[Value] {
+    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    entries.map_or(&[], Vec::as_slice)
 }

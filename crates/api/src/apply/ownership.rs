@@ -10,7 +10,7 @@ use super::Manager;
 use super::atom::{Atom, ListKind, UNTYPED, atom};
 use super::compare::compare;
 use super::field_set::FieldSet;
-use super::managed::{self, Managed, ManagerId, Operation, Owned};
+use super::managed::{self, Fields, Managed, ManagerId, Operation, Owned};
 use super::path::PathElement;
 use crate::schema::{Schema, Shape, zero_value};
 
@@ -53,7 +53,6 @@ pub fn track_update(
     reset: &FieldSet,
 ) {
     let managed = managers_of_request(old, new, manager);
-    managed::clear(new);
     let is_create = old.is_none_or(|old| old.pointer("/metadata/uid").is_none_or(Value::is_null));
     if managed.is_empty() && !is_create {
         return;
@@ -67,20 +66,25 @@ pub fn track_update(
         }
     };
     let managed = update(old, new, managed, schema, manager, now, reset);
-    managed::encode(new, &cap(managed));
+    managed::encode(new, cap(managed));
 }
 
-fn managers_of_request(old: Option<&Value>, new: &Value, manager: &Manager<'_>) -> Managed {
-    let stored = || old.and_then(|old| managed::decode(old).ok()).unwrap_or_default();
-    if !manager.subresource.is_empty() {
-        return stored();
+/// Takes the managers out of `new`, or those of `old` if the request has none of its own.
+fn managers_of_request(old: Option<&Value>, new: &mut Value, manager: &Manager<'_>) -> Managed {
+    let stored = old.map(managed::entries).unwrap_or_default();
+    let sent = match managed::clear(new) {
+        Some(Value::Array(sent)) if manager.subresource.is_empty() => sent,
+        _ => return managed::decode_stored(stored.to_vec()).unwrap_or_default(),
+    };
+    if sent == stored {
+        return managed::decode_stored(sent).unwrap_or_default();
     }
-    if managed::is_reset(new) {
+    if managed::is_reset(&sent) {
         return Managed::new();
     }
-    match managed::decode(new) {
+    match managed::decode_strict(sent) {
         Ok(sent) if !sent.is_empty() => sent,
-        _ => stored(),
+        _ => managed::decode_stored(stored.to_vec()).unwrap_or_default(),
     }
 }
 
@@ -110,16 +114,20 @@ pub(super) fn update(
 ) -> Managed {
     let comparison = compare(old, new, schema).without(reset);
     let changed = comparison.changed();
+    let taken = changed.union(&comparison.removed);
     let mut managed = reconciled(managed, schema);
     for owned in managed.values_mut() {
-        owned.fields = owned.fields.difference(&changed).difference(&comparison.removed);
+        owned.fields.subtract(&taken);
     }
     let own = changed.difference(&NEVER_OWNED);
     if !own.is_empty() {
         let id = ManagerId::new(manager.name, Operation::Update, manager.api_version, manager.subresource);
-        let before = managed.remove(&id).map(|owned| owned.fields).unwrap_or_default();
+        let fields = match managed.remove(&id) {
+            Some(before) => own.union(&before.fields.set()),
+            None => own,
+        };
         let api_version = manager.api_version.to_owned();
-        managed.insert(id, Owned { fields: own.union(&before), api_version, time: Some(now.to_owned()) });
+        managed.insert(id, Owned { fields: fields.into(), api_version, time: Some(now.to_owned()) });
     }
     managed.retain(|_, owned| !owned.fields.is_empty());
     managed
@@ -168,7 +176,7 @@ fn put_together(managed: &mut Managed, first: &ManagerId, id: &ManagerId, versio
     }
     let Some(merged) = managed.remove(id) else { return };
     if let Some(owned) = managed.get_mut(&bucket) {
-        owned.fields = owned.fields.union(&merged.fields);
+        owned.fields = owned.fields.set().union(&merged.fields.set()).into();
         owned.time = merged.time;
     }
 }
@@ -179,9 +187,36 @@ fn put_together(managed: &mut Managed, first: &ManagerId, id: &ManagerId, versio
 /// is owned as a whole.
 pub(super) fn reconciled(mut managed: Managed, schema: &Schema) -> Managed {
     for owned in managed.values_mut() {
-        owned.fields = with_atomics(&owned.fields, schema);
+        let outdated = match &owned.fields {
+            Fields::Raw(fields) => is_outdated(fields, schema),
+            Fields::Set(_) => true,
+        };
+        if outdated {
+            owned.fields = with_atomics(&owned.fields.set(), schema).into();
+        }
     }
     managed
+}
+
+/// Whether a `fieldsV1` has something below what the schema has as atomic.
+fn is_outdated(fields: &Value, schema: &Schema) -> bool {
+    let parsed = |key: &str| -> Option<PathElement> {
+        match key.split_once(':')? {
+            ("f", name) => Some(PathElement::field(name)),
+            // Any key will do to find the schema of a list's elements.
+            ("k", _) => Some(PathElement::Key(Box::default())),
+            _ => None,
+        }
+    };
+    fields.as_object().into_iter().flatten().any(|(key, below)| {
+        let is_leaf = below.as_object().is_none_or(serde_json::Map::is_empty);
+        if is_leaf {
+            return false;
+        }
+        let element = parsed(key);
+        let child = element.as_ref().and_then(|element| child(schema, element));
+        child.is_some_and(|child| is_atomic(child) || is_outdated(below, child))
+    })
 }
 
 fn with_atomics(fields: &FieldSet, schema: &Schema) -> FieldSet {

@@ -17,16 +17,16 @@ fn replicas_in_scale() -> Vec<PathElement> {
 pub fn to_scale(parent: &Value, replicas: &[PathElement], scale: &mut Value) {
     let mut owners = Managed::new();
     for (id, owned) in managed::decode(parent).unwrap_or_default() {
-        if owned.fields.contains(replicas) {
+        if owned.fields.set().contains(replicas) {
             let mut fields = FieldSet::new();
             fields.insert(&replicas_in_scale());
             owners.insert(
                 in_version(&id, SCALE_VERSION),
-                Owned { fields, api_version: SCALE_VERSION.into(), ..owned },
+                Owned { fields: fields.into(), api_version: SCALE_VERSION.into(), ..owned },
             );
         }
     }
-    managed::encode(scale, &owners);
+    managed::encode(scale, owners);
 }
 
 /// Sets the parent's managedFields from those it had and those of the Scale just written.
@@ -40,20 +40,21 @@ pub fn to_parent(parent: &mut Value, api_version: &str, replicas: &[PathElement]
     let mut owners = Managed::new();
     for (id, mut owned) in parent_owners {
         let in_scale = in_version(&id, SCALE_VERSION);
-        if owned.fields.contains(replicas) && scale_owners.remove(&in_scale).is_none() {
-            owned.fields = owned.fields.difference(&path);
+        if owned.fields.set().contains(replicas) && scale_owners.remove(&in_scale).is_none() {
+            owned.fields.subtract(&path);
         }
         if !owned.fields.is_empty() {
             owners.insert(id, owned);
         }
     }
     for (id, owned) in scale_owners {
-        if owned.fields.contains(&replicas_in_scale()) {
-            let owned = Owned { fields: path.clone(), api_version: api_version.to_owned(), time: None };
+        if owned.fields.set().contains(&replicas_in_scale()) {
+            let owned =
+                Owned { fields: path.clone().into(), api_version: api_version.to_owned(), time: None };
             owners.insert(in_version(&id, api_version), owned);
         }
     }
-    managed::encode(parent, &owners);
+    managed::encode(parent, owners);
 }
 
 /// The same manager in another version.

@@ -12,7 +12,7 @@ use super::compare::{compare, equal};
 use super::conflict::{ApplyError, Conflict};
 use super::field_set::FieldSet;
 use super::last_applied;
-use super::managed::{self, Managed, ManagerId, Operation, Owned};
+use super::managed::{self, Fields, Managed, ManagerId, Operation, Owned};
 use super::merge::{merge, remove};
 use super::ownership::{blank_object, child, ownable, reconciled, update};
 use super::path::PathElement;
@@ -45,9 +45,12 @@ pub fn apply(
     reset: &FieldSet,
 ) -> Result<Value, ApplyError> {
     let mut current = live.cloned().unwrap_or_else(|| blank_object(schema, config));
-    let managed = managed::decode(&current)
+    let entries = match managed::clear(&mut current) {
+        Some(Value::Array(entries)) => entries,
+        _ => Vec::new(),
+    };
+    let managed = managed::decode_stored(entries)
         .map_err(|e| ApplyError::Failed(format!("failed to decode managed fields: {e}")))?;
-    managed::clear(&mut current);
     check_config(config, manager)?;
     let request = Request { live: &current, config, schema, manager, now, reset };
 
@@ -68,7 +71,7 @@ pub fn apply(
     if manager.name == last_applied::KUBECTL {
         last_applied::renew(&mut object, config);
     }
-    managed::encode(&mut object, &managed);
+    managed::encode(&mut object, managed);
     Ok(object)
 }
 
@@ -106,22 +109,25 @@ fn merge_and_own(
     let mut managed = reconciled(managed, schema);
     let last = managed.remove(&id);
     let own = field_set(config, schema).recursive_difference(request.reset);
-    let owned_by_all = managed.values().fold(own.clone(), |all, owned| all.union(&owned.fields));
 
     let merged = merge(live, config, schema);
-    let object = match &last {
-        Some(last) if !last.fields.is_empty() => prune(merged, schema, &last.fields, &owned_by_all),
-        _ => merged,
+    let last_fields = last.as_ref().map(|last| last.fields.set()).unwrap_or_default();
+    let object = match last_fields.difference(&own).is_empty() {
+        true => merged,
+        false => {
+            let owned = managed.values().fold(own.clone(), |all, owned| all.union(&owned.fields.set()));
+            prune(merged, schema, &last_fields, &owned)
+        }
     };
     take_from_others(request, &object, &mut managed, force)?;
 
     let own = ownable(&own);
     if !own.is_empty() {
         let time = match equal(live, &object) {
-            true => last.and_then(|last| last.time),
+            true => last.as_ref().and_then(|last| last.time.clone()),
             false => Some(request.now.to_owned()),
         };
-        managed.insert(id, Owned { fields: own, api_version: manager.api_version.to_owned(), time });
+        managed.insert(id, Owned { fields: own.into(), api_version: manager.api_version.to_owned(), time });
     }
     Ok((object, managed))
 }
@@ -144,16 +150,19 @@ fn take_from_others(
 ) -> Result<(), ApplyError> {
     let comparison = compare(request.live, object, request.schema).without(request.reset);
     let changed = comparison.changed();
+    let taken = changed.union(&comparison.removed);
     let mut conflicts = Vec::new();
     for (id, owned) in managed.iter() {
-        let taken = owned.fields.intersection(&changed).paths();
-        conflicts.extend(taken.into_iter().map(|path| Conflict { manager: id.clone(), path }));
+        if !matches!(&owned.fields, Fields::Raw(fields) if !changed.meets_fields_v1(fields)) {
+            let taken = owned.fields.set().intersection(&changed).paths();
+            conflicts.extend(taken.into_iter().map(|path| Conflict { manager: id.clone(), path }));
+        }
     }
     if !force && !conflicts.is_empty() {
         return Err(ApplyError::Conflicts(conflicts));
     }
     for owned in managed.values_mut() {
-        owned.fields = owned.fields.difference(&changed).difference(&comparison.removed);
+        owned.fields.subtract(&taken);
     }
     managed.retain(|_, owned| !owned.fields.is_empty());
     Ok(())
