@@ -49,16 +49,25 @@ pub enum Purpose {
     Control,
 }
 
-/// Records that become one block.
+/// Records that become one block. Kept and cleared, so that a commit allocates nothing here.
 pub struct Body {
     /// Room for the header, then the records.
     bytes: Vec<u8>,
     records: u32,
 }
 
+/// Memory that an emptied [`Body`] may keep.
+const BODY_KEPT: usize = 2 << 20;
+
 impl Body {
     pub fn new() -> Self {
         Self { bytes: vec![0; block::HEADER], records: 0 }
+    }
+
+    pub fn clear(&mut self) {
+        self.bytes.truncate(block::HEADER);
+        self.bytes.shrink_to(BODY_KEPT);
+        self.records = 0;
     }
 
     pub fn is_empty(&self) -> bool {
@@ -114,7 +123,12 @@ impl Log {
     }
 
     /// Writes a block and makes it durable. If it fails, nothing of the block will ever be read.
-    pub fn append(&mut self, mut body: Body, known: Known, purpose: Purpose) -> Result<Appended, StoreError> {
+    pub fn append(
+        &mut self,
+        body: &mut Body,
+        known: Known,
+        purpose: Purpose,
+    ) -> Result<Appended, StoreError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }

@@ -112,7 +112,7 @@ impl Writer {
             return Err(corrupt(&segment.path, "records are missing"));
         }
         if !body.is_empty() {
-            let appended = self.log.append(body, self.known(), Purpose::Collect)?;
+            let appended = self.log.append(&mut body, self.known(), Purpose::Collect)?;
             self.publish_moved(&appended, moved);
         }
         self.reclaim.from = Some((segment.clone(), offset));

@@ -31,11 +31,12 @@ pub struct Writer {
     /// The last segment that was dropped.
     pub dropped: u32,
     pub reclaim: Reclaim,
+    body: Body,
 }
 
 impl Writer {
     pub fn new(shared: Arc<Shared>, log: Log, dropped: u32) -> Self {
-        Self { shared, log, dropped, reclaim: Reclaim::default() }
+        Self { shared, log, dropped, reclaim: Reclaim::default(), body: Body::new() }
     }
 
     /// Serves commands until nobody can send any more.
@@ -105,17 +106,18 @@ impl Writer {
         if commits.is_empty() {
             return Ok(());
         }
-        let mut body = Body::new();
+        self.body.clear();
         let mut places = Vec::with_capacity(commits.len());
         for event in commits.iter().flat_map(|commit| &commit.events) {
-            places.push(body.push(&match &event.change {
+            places.push(self.body.push(&match &event.change {
                 Change::Put { value, created, .. } => {
                     Record::put(event.revision, *created, &event.key, value)
                 }
                 Change::Delete { .. } => Record::delete(event.revision, &event.key),
             }));
         }
-        let appended = match self.log.append(body, self.known(), Purpose::Change) {
+        let known = self.known();
+        let appended = match self.log.append(&mut self.body, known, Purpose::Change) {
             Ok(appended) => appended,
             Err(error) => {
                 let full = matches!(error, StoreError::Full { .. });
@@ -169,7 +171,7 @@ impl Writer {
     pub fn control(&mut self, record: Record<'_>) -> Result<(), StoreError> {
         let mut body = Body::new();
         body.push(&record);
-        let appended = self.log.append(body, self.known(), Purpose::Control)?;
+        let appended = self.log.append(&mut body, self.known(), Purpose::Control)?;
         self.publish(Vec::new(), &appended, &[]);
         Ok(())
     }
