@@ -8,10 +8,9 @@ use crate::v1::{AttachRequest, UpdatePodSandboxResourcesRequest};
 use crate::v1::{
     AuthConfig, CheckpointContainerRequest, Container, ContainerConfig, ContainerEventResponse,
     ContainerFilter, ContainerStats, ContainerStatsFilter, ContainerStatusResponse, ExecRequest,
-    ExecSyncResponse, Image, ImageFsInfoResponse, ImageSpec, ImageStatusResponse, LinuxContainerResources,
-    LinuxRuntimeConfiguration, PodSandbox, PodSandboxConfig, PodSandboxFilter, PodSandboxStats,
-    PodSandboxStatsFilter, PodSandboxStatusResponse, StatusResponse, UpdateContainerResourcesRequest,
-    VersionResponse,
+    ExecSyncResponse, Image, ImageFsInfoResponse, ImageSpec, ImageStatusResponse, LinuxRuntimeConfiguration,
+    PodSandbox, PodSandboxConfig, PodSandboxFilter, PodSandboxStats, PodSandboxStatsFilter,
+    PodSandboxStatusResponse, StatusResponse, UpdateContainerResourcesRequest, VersionResponse,
 };
 
 /// What every call returns. It borrows only the runtime, never an argument.
@@ -162,11 +161,4 @@ pub trait Cri: Send + Sync + 'static {
 
     /// The file systems that hold images and writable layers, and how full they are.
     fn image_fs_info(&self) -> CriFuture<'_, ImageFsInfoResponse>;
-}
-
-/// Shorthand for callers that change only the cgroup.
-impl From<(&str, LinuxContainerResources)> for UpdateContainerResourcesRequest {
-    fn from((container_id, linux): (&str, LinuxContainerResources)) -> Self {
-        Self { container_id: container_id.to_owned(), linux: Some(linux), annotations: Default::default() }
-    }
 }

@@ -9,10 +9,8 @@ use std::process::Command;
 use anyhow::{Context, bail, ensure};
 
 /// Every contract, and the folder its code is committed in (`<package>.rs`).
-const CONTRACTS: &[Contract] = &[Contract {
-    proto: "crates/cri/proto/cri.proto",
-    generated: "crates/cri/src/generated/runtime.v1.rs",
-}];
+const CONTRACTS: &[Contract] =
+    &[Contract { proto: "crates/cri/proto/cri.proto", generated: "crates/cri/src/generated/runtime.v1.rs" }];
 
 struct Contract {
     proto: &'static str,

@@ -47,12 +47,7 @@ impl Machine {
     }
 
     pub fn containerd(&self) -> Containerd {
-        Containerd::new(Settings {
-            layout: Layout::new(self.path("data"), self.path("run")),
-            sandbox_image: SANDBOX_IMAGE.into(),
-            cni_conf_dir: self.path("cni"),
-            cni_bin_dir: None,
-        })
+        containerd_in(self.folder.path())
     }
 
     pub fn busybox_archive(&self) -> PathBuf {
@@ -85,31 +80,36 @@ impl Machine {
         }
     }
 
-    /// Everything on the machine that mentions this test, and the folders that containerd is known to make
-    /// outside of its own.
+    /// Everything on the machine that has this test's name or folder in it, and what containerd makes
+    /// outside of its own folders whatever the configuration, unless another containerd may have made it.
     pub fn traces(&self) -> BTreeSet<String> {
         let folder = self.folder.path().display().to_string();
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-        let mut traces: BTreeSet<_> =
-            mounts.lines().filter(|line| line.contains(&folder)).map(str::to_owned).collect();
-        traces.extend(processes(&folder));
-        traces.extend(cgroups(&self.name).iter().map(|path| path.display().to_string()));
-        for folder in [
-            "/sys/class/net",
-            "/run/containerd",
-            "/run/containerd/s",
-            "/var/run/netns",
-            "/opt",
-            "/var/lib/cni",
-        ] {
+        let mounts = mounts.lines().filter(|line| line.contains(&folder)).map(str::to_owned);
+        let mut traces: BTreeSet<_> = mounts.chain(processes(&folder)).collect();
+        let mut paths = cgroups(&self.name);
+        for folder in ["/sys/class/net", "/var/lib/cni/networks", "/var/lib/cni/results"] {
             let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            traces.extend(entries.map(|entry| entry.path().display().to_string()));
+            let named = |path: &PathBuf| path.to_string_lossy().contains(&self.name);
+            paths.extend(entries.map(|entry| entry.path()).filter(named));
         }
-        for folder in ["/run/containerd", "/var/lib/cni", "/var/lib/containerd"] {
-            traces.extend(Path::new(folder).exists().then(|| folder.to_owned()));
+        if processes("containerd").is_empty() {
+            let shared = ["/run/containerd", "/run/nri", "/opt/containerd", "/var/lib/containerd"];
+            paths.extend(shared.map(PathBuf::from).into_iter().filter(|path| path.exists()));
         }
+        traces.extend(paths.iter().map(|path| path.display().to_string()));
         traces
     }
+}
+
+/// The containerd whose files are all in `folder`.
+pub fn containerd_in(folder: &Path) -> Containerd {
+    Containerd::new(Settings {
+        layout: Layout::new(folder.join("data"), folder.join("run")),
+        sandbox_image: SANDBOX_IMAGE.into(),
+        cni_conf_dir: folder.join("cni"),
+        cni_bin_dir: None,
+    })
 }
 
 /// The command lines that mention `text`.
