@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use ironclad_api::GroupResource;
 use ironclad_api::goprint::quote;
+use ironclad_api::params::GetOptions;
 use ironclad_api::status::Status;
+use ironclad_api::{Entry, GroupResource, Object};
 use ironclad_client::{Cache, Operation, Request, Target};
 use ironclad_env::{Env, Task};
 use ironclad_store::Store;
@@ -13,7 +14,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::cache::applier::{Applier, Command};
 use crate::cache::{Cluster, LoadError};
 use crate::codec::{AtRest, Plain};
-use crate::gate::{Admission, Attributes, Authorizer, Context, Decision};
+use crate::compaction::Compacted;
+use crate::gate::{
+    Admission, AdmissionOperation, AdmissionRequest, Attributes, Authorizer, Context, Decision,
+};
 use crate::registry::{Registry, Served};
 use crate::response::Response;
 use crate::strategy::{Part, Strategy, SubresourceKind};
@@ -47,6 +51,7 @@ pub struct Engine {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) admission: Arc<dyn Admission>,
+    pub(crate) compacted: Arc<Compacted>,
     commands: mpsc::Sender<Command>,
     tasks: Vec<Task>,
 }
@@ -63,11 +68,19 @@ impl Engine {
         let Parts { env, store, registry, authorizer, admission, at_rest } = parts;
         let cluster = Arc::new(Cluster::new(Arc::new(registry), at_rest));
         let (applier, commands) = Applier::start(cluster.clone(), store.clone(), env.clone()).await?;
+        let compacted = Arc::new(Compacted::default());
         let tasks = vec![
             env.spawn("applier", Box::pin(applier.run())),
-            env.spawn("compaction", Box::pin(crate::compaction::run(env.clone(), store.clone()))),
+            env.spawn(
+                "compaction",
+                Box::pin(crate::compaction::run(env.clone(), store.clone(), compacted.clone())),
+            ),
         ];
-        Ok(Arc::new(Self { env, store, cluster, authorizer, admission, commands, tasks }))
+        let engine = Self { env, store, cluster, authorizer, admission, compacted, commands, tasks };
+        let engine = Arc::new(engine);
+        let expiry = crate::expiry::run(Arc::downgrade(&engine), engine.env.clone());
+        engine.env.spawn("expiry", Box::pin(expiry));
+        Ok(engine)
     }
 
     pub fn env(&self) -> &Env {
@@ -192,6 +205,35 @@ impl Engine {
             }
             other => Err(unsupported(&target, other.verb())),
         }
+    }
+
+    /// Lets a stream to an object (exec, attach, proxy) through: authorization with `verb`, the
+    /// object's existence, and admission, which sees the stream's options as the object.
+    pub async fn connect(
+        &self,
+        context: &Context,
+        verb: &str,
+        target: &Target,
+        options: &mut Object,
+    ) -> Result<Arc<Entry>, Status> {
+        self.authorize(context, verb, target).await?;
+        let served = self.served(target)?;
+        let Some(subresource) = served.subresource(&target.subresource) else {
+            return Err(Status::unknown_path());
+        };
+        let entry = self.get(&served, target, &GetOptions::default()).await?;
+        let mut request = AdmissionRequest {
+            context,
+            operation: AdmissionOperation::Connect,
+            target,
+            kind: subresource.kind.as_ref().unwrap_or(&served.gvk),
+            object: Some(options),
+            old: None,
+            dry_run: false,
+        };
+        self.admission.mutate(&mut request).await?;
+        self.admission.validate(&request).await?;
+        Ok(entry)
     }
 
     /// The resource that a target names, in its version.

@@ -13,6 +13,7 @@ pub mod cache;
 pub mod codec;
 mod compaction;
 pub mod engine;
+mod expiry;
 pub mod gate;
 pub mod inside;
 pub mod read;

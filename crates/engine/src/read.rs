@@ -29,7 +29,7 @@ impl Engine {
         options: &GetOptions,
     ) -> Result<Arc<Entry>, Status> {
         self.fresh(options.resource_version).await?;
-        let entry = served.kind.objects.get(&target.key());
+        let entry = served.kind.objects.get(&key_of(served, target));
         entry.ok_or_else(|| Status::not_found(&target.resource.group_resource(), &target.name))
     }
 

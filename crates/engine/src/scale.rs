@@ -156,20 +156,19 @@ fn proposed(
         return Err(Status::internal_error("the Scale kind has no schema"));
     };
     let view = patching::View { kind: &kind, schema: &schema };
+    let live = Value::Object(before.0.clone());
     let (mut after, track) = match &write.input {
         Input::Replace(body, options) => (body::decode(scale.context, body, &kind, &schema, options)?, true),
         Input::Patch(patch, options) if patch.kind == PatchKind::Apply => {
-            (patching::applied(write, view, &patch.body, options, Some(before.clone()), now)?, false)
+            (patching::applied(write, view, &patch.body, options, Some(&live), now)?, false)
         }
-        Input::Patch(patch, options) => {
-            (patching::patched(write, view, patch, options, before.clone())?, true)
-        }
+        Input::Patch(patch, options) => (patching::patched(write, view, patch, options, &live)?, true),
         _ => return Err(Status::internal_error("a scale without a body")),
     };
     checks::names_of_update(write, &mut after)?;
     checks::uid_of_update(write, &after, Some(parent))?;
     Ok(match track {
-        true => owners::track_view(write, view, after, Some(before), now),
+        true => owners::track_view(write, view, after, Some(&live), now),
         false => after,
     })
 }

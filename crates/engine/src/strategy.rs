@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ironclad_api::apply::FieldSet;
 use ironclad_api::field::FieldError;
@@ -361,6 +362,11 @@ pub trait Strategy: Send + Sync + 'static {
     /// part in garbage collection (events).
     fn default_propagation(&self) -> Option<PropagationPolicy> {
         Some(PropagationPolicy::Background)
+    }
+
+    /// How long an object lives after its last write (events: an hour). `None`: for ever.
+    fn time_to_live(&self) -> Option<Duration> {
+        None
     }
 
     /// Finalizers beyond `metadata.finalizers` that hold an object back (`spec.finalizers` of namespaces).

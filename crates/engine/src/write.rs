@@ -22,6 +22,7 @@ use ironclad_api::validation::{meta, name};
 use ironclad_api::{Entry, Object, ObjectKey};
 use ironclad_client::Target;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use self::commit::{Change, Committed};
 use self::input::Input;
@@ -57,6 +58,18 @@ pub(crate) struct Current {
     pub object: Object,
 }
 
+impl Current {
+    /// Lends the tree as a value, which patches and the owners of fields work on.
+    pub fn lend<T>(&mut self, read: impl FnOnce(&Value) -> T) -> T {
+        let tree = Value::Object(std::mem::take(&mut self.object.0));
+        let result = read(&tree);
+        if let Value::Object(fields) = tree {
+            self.object.0 = fields;
+        }
+        result
+    }
+}
+
 impl Write<'_> {
     pub fn strategy(&self) -> &dyn Strategy {
         self.served.strategy().as_ref()
@@ -76,10 +89,10 @@ impl Engine {
     /// Carries a write through: it starts over with the newest state when it loses a race.
     pub(crate) async fn write(&self, write: &mut Write<'_>) -> Result<Response, Status> {
         for attempt in 1..=MAX_ATTEMPTS {
-            let old = self.current(write).await?;
+            let mut old = self.current(write).await?;
             self.authorize_create_on_update(write, old.as_ref()).await?;
             let now = self.env.now();
-            let mut new = self.propose(write, old.as_ref(), now).await?;
+            let mut new = self.propose(write, old.as_mut(), now).await?;
             self.mutate(write, &mut new, old.as_ref()).await?;
             self.prepare(write, &mut new, old.as_ref(), now)?;
             self.validate(write, &new, old.as_ref(), now)?;
@@ -159,6 +172,7 @@ impl Engine {
         let before = old.map(|old| &old.object);
         match old {
             None => {
+                system::refuse_revision(write, new)?;
                 system::fill(&self.env, write.strategy(), new, now);
                 write.target.name = new.name().to_owned();
             }

@@ -141,7 +141,8 @@ impl Engine {
         limit: usize,
     ) -> Result<Page, Status> {
         let snapshot = served.kind.objects.snapshot(&self.cluster.applied);
-        if snapshot.changed <= revision && revision <= snapshot.revision {
+        let remembered = revision >= self.compacted.revision();
+        if remembered && snapshot.changed <= revision && revision <= snapshot.revision {
             return Ok(Page { revision, ..cached(&snapshot, selection, after.as_ref(), limit) });
         }
         let page = self.stored(served, selection, revision, after.as_ref(), limit).await;

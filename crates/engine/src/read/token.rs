@@ -19,18 +19,12 @@ pub struct Token {
     pub after: String,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Wire {
     v: String,
     rv: i64,
     start: String,
-}
-
-impl Default for Wire {
-    fn default() -> Self {
-        Self { v: String::new(), rv: 0, start: String::new() }
-    }
 }
 
 impl Token {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::input::{Input, Options};
-use super::patching::{self, View};
+use super::patching;
 use super::{Current, Write, checks, owners, system};
 use crate::engine::Engine;
 use crate::gate::Context;
@@ -28,47 +28,33 @@ impl Engine {
     pub(crate) async fn propose(
         &self,
         write: &mut Write<'_>,
-        old: Option<&Current>,
+        old: Option<&mut Current>,
         now: Timestamp,
     ) -> Result<Object, Status> {
-        if let Input::Change(change, _) = &write.input {
-            let mut object = old.map(|old| old.object.clone()).unwrap_or_default();
-            change(&mut object)?;
-            // Without a manager the change has recorded the owners itself.
-            return match write.input.options().manager.is_empty() {
-                true => Ok(object),
-                false => Ok(owners::track(write, object, old, now)),
-            };
-        }
-        if let Input::Patch(..) = &write.input {
-            return self.patched(write, old, now).await;
-        }
         let (Input::Create(body, options) | Input::Replace(body, options)) = &write.input else {
-            return Err(Status::internal_error("a write without a body"));
+            return match &write.input {
+                Input::Change(change, _) => changed(write, *change, old, now),
+                _ => self.patched(write, old, now).await,
+            };
         };
         let mut object = decode(write.context, body, &write.served.gvk, write.served.schema(), options)?;
-        let object = match write.input.is_create() {
-            true => {
-                system::wipe(&mut object);
-                checks::namespace_of_create(write, &mut object)?;
-                write.target.name = object.name().to_owned();
-                let generates = object.name().is_empty() && !object.meta_str("generateName").is_empty();
-                write.input.set_generates_name(generates);
-                object
-            }
-            false => {
-                checks::names_of_update(write, &mut object)?;
-                checks::uid_of_update(write, &object, old)?;
-                object
-            }
-        };
+        if write.input.is_create() {
+            system::wipe(&mut object);
+            checks::namespace_of_create(write, &mut object)?;
+            write.target.name = object.name().to_owned();
+            let generates = object.name().is_empty() && !object.meta_str("generateName").is_empty();
+            write.input.set_generates_name(generates);
+        } else {
+            checks::names_of_update(write, &mut object)?;
+            checks::uid_of_update(write, &object, old.as_deref())?;
+        }
         let mut object = self.defaulted(write, object).await?;
         system::dedup_owners(write.context, &mut object, false);
         self.tracked(write, object, old, now).await
     }
 
     /// In the storage version, with the kind's defaults.
-    pub(crate) async fn defaulted(&self, write: &Write<'_>, object: Object) -> Result<Object, Status> {
+    async fn defaulted(&self, write: &Write<'_>, object: Object) -> Result<Object, Status> {
         let mut object =
             self.convert_one(write.served, object, &write.served.kind.storage.group_version()).await?;
         write.strategy().default(&mut object);
@@ -76,11 +62,11 @@ impl Engine {
     }
 
     /// With the owners of its fields recorded, in the version of the request.
-    pub(crate) async fn tracked(
+    async fn tracked(
         &self,
         write: &Write<'_>,
         object: Object,
-        old: Option<&Current>,
+        old: Option<&mut Current>,
         now: Timestamp,
     ) -> Result<Object, Status> {
         if write.served.is_storage() {
@@ -89,48 +75,56 @@ impl Engine {
         let (requested, storage) =
             (write.served.gvk.group_version(), write.served.kind.storage.group_version());
         let object = self.convert_one(write.served, object, &requested).await?;
-        let old = match old {
+        let mut old = match old {
             Some(old) => {
                 let object = self.convert_one(write.served, old.object.clone(), &requested).await?;
                 Some(Current { entry: old.entry.clone(), object })
             }
             None => None,
         };
-        let object = owners::track(write, object, old.as_ref(), now);
+        let object = owners::track(write, object, old.as_mut(), now);
         self.convert_one(write.served, object, &storage).await
     }
 
     async fn patched(
         &self,
         write: &mut Write<'_>,
-        old: Option<&Current>,
+        mut old: Option<&mut Current>,
         now: Timestamp,
     ) -> Result<Object, Status> {
-        let Input::Patch(patch, options) = &write.input else {
-            return Err(Status::internal_error("not a patch"));
+        let mut object = match old.as_mut() {
+            Some(old) if write.served.is_storage() => {
+                old.lend(|live| patching::run(write, Some(live), now))?
+            }
+            Some(old) => {
+                let requested = write.served.gvk.group_version();
+                let live = self.convert_one(write.served, old.object.clone(), &requested).await?;
+                patching::run(write, Some(&live.into_value()), now)?
+            }
+            None => patching::run(write, None, now)?,
         };
-        let live = match old {
-            Some(old) => Some(
-                self.convert_one(write.served, old.object.clone(), &write.served.gvk.group_version()).await?,
-            ),
-            None => None,
-        };
-        let mut object = if write.input.is_apply() {
-            patching::applied(write, View::of(write.served), &patch.body, options, live, now)?
-        } else {
-            let live = live.ok_or_else(|| {
-                Status::not_found(&write.target.resource.group_resource(), &write.target.name)
-            })?;
-            patching::patched(write, View::of(write.served), patch, options, live)?
-        };
-        checks::names_of_patch(write, &mut object, old)?;
-        checks::uid_of_update(write, &object, old)?;
-        let applies = write.input.is_apply();
+        checks::names_of_patch(write, &mut object, old.as_deref())?;
+        checks::uid_of_update(write, &object, old.as_deref())?;
         let object = self.defaulted(write, object).await?;
-        if applies {
-            return Ok(object);
+        match write.input.is_apply() {
+            true => Ok(object),
+            false => self.tracked(write, object, old, now).await,
         }
-        self.tracked(write, object, old, now).await
+    }
+}
+
+/// A change from inside. Without a manager it records the owners of its fields itself.
+fn changed(
+    write: &Write<'_>,
+    change: &(dyn Fn(&mut Object) -> Result<(), Status> + Send + Sync),
+    old: Option<&mut Current>,
+    now: Timestamp,
+) -> Result<Object, Status> {
+    let mut object = old.as_ref().map(|old| old.object.clone()).unwrap_or_default();
+    change(&mut object)?;
+    match write.input.options().manager.is_empty() {
+        true => Ok(object),
+        false => Ok(owners::track(write, object, old, now)),
     }
 }
 
@@ -150,7 +144,7 @@ pub(crate) fn decode(
     let Raw { mut value, mut strict } = raw;
     let actual = json::type_of(&value, Some(want), bytes)
         .map_err(|error| json::bad_body(None, &want.kind, error, bytes))?;
-    checks::kind_of_body(&actual, want, bytes)?;
+    checks::kind_of_body(&actual, want, schema, &value, bytes)?;
     let unknown = shape::fit(&mut value, schema)
         .map_err(|error| json::bad_body(Some(&actual), &want.kind, error, bytes))?;
     strict.extend(unknown);

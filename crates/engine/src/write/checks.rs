@@ -1,14 +1,21 @@
 //! What a body says of its kind, name and namespace, held against the request's path.
 
+use ironclad_api::field::{FieldError, Path};
+use ironclad_api::goprint::quote;
+use ironclad_api::schema::Catalog;
 use ironclad_api::status::Status;
 use ironclad_api::{GroupVersionKind, Object, json};
+use serde_json::Value;
 
 use super::{Current, Write};
+use crate::strategy::SchemaRef;
 
 /// The body's kind and version must be those of the path.
 pub(crate) fn kind_of_body(
     actual: &GroupVersionKind,
     want: &GroupVersionKind,
+    schema: &SchemaRef,
+    value: &Value,
     body: &[u8],
 ) -> Result<(), Status> {
     if actual.group != want.group || actual.version != want.version {
@@ -18,11 +25,40 @@ pub(crate) fn kind_of_body(
         );
         return Err(Status::bad_request(text));
     }
-    if actual.kind != want.kind {
-        let why = format!("no kind \"{}\" is registered for the requested resource", actual.kind);
-        return Err(json::bad_body(Some(actual), &want.kind, why, body));
+    if actual.kind == want.kind {
+        return Ok(());
     }
-    Ok(())
+    if let SchemaRef::Custom(_) = schema {
+        let detail = format!("must be {}", want.kind);
+        let error = FieldError::invalid(&Path::new("kind"), &*actual.kind, detail);
+        let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        return Err(Status::invalid(&want.group_kind(), name, &[error]));
+    }
+    let why = match Catalog::builtin().by_gvk(actual) {
+        // Go's names of the two types.
+        Some(_) => format!(
+            "converting ({}.{}) to ({}.{}): unknown conversion",
+            actual.version,
+            actual.kind,
+            internal_package(&want.group),
+            want.kind
+        ),
+        None => format!(
+            "no kind {} is registered for version {} in scheme {}",
+            quote(&actual.kind),
+            quote(&actual.api_version()),
+            quote("pkg/api/legacyscheme/scheme.go:30")
+        ),
+    };
+    Err(json::bad_body(Some(actual), &want.kind, why, body))
+}
+
+/// Upstream's Go package of a group's internal types.
+fn internal_package(group: &str) -> &str {
+    match group {
+        "" | "events.k8s.io" => "core",
+        group => group.split('.').next().unwrap_or(group),
+    }
 }
 
 /// The namespace that objects of a write have: that of its path, if the kind has namespaces.

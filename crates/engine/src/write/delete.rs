@@ -63,11 +63,10 @@ impl Engine {
         served: &Served,
         target: &Target,
         key: &ObjectKey,
-        mut current: Current,
+        current: Current,
         options: &DeleteOptions,
     ) -> Result<Option<Response>, Status> {
         check_preconditions(served, &current, options)?;
-        current.object.set_meta("resourceVersion", current.entry.revision.to_string());
         let removal = decide(served.strategy().as_ref(), current.object.clone(), options, self.env.now());
         if removal != Removal::Pending {
             self.admit_delete(context, served, target, &current.object, options).await?;

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::body::judge_strict;
-use super::input::Options;
+use super::input::{Input, Options};
 use super::{Write, owners};
 use crate::registry::Served;
 use crate::shape;
@@ -31,13 +31,26 @@ impl<'a> View<'a> {
     }
 }
 
+/// What a patch makes of the live object; `None` is nothing, which only an apply turns into something.
+pub(crate) fn run(write: &Write<'_>, live: Option<&Value>, now: Timestamp) -> Result<Object, Status> {
+    let Input::Patch(patch, options) = &write.input else {
+        return Err(Status::internal_error("not a patch"));
+    };
+    let view = View::of(write.served);
+    match (patch.kind, live) {
+        (PatchKind::Apply, live) => applied(write, view, &patch.body, options, live, now),
+        (_, Some(live)) => patched(write, view, patch, options, live),
+        (_, None) => Err(Status::not_found(&write.target.resource.group_resource(), &write.target.name)),
+    }
+}
+
 /// A JSON, merge or strategic merge patch.
 pub(crate) fn patched(
     write: &Write<'_>,
     view: View<'_>,
     patch: &Patch,
     options: &Options,
-    live: Object,
+    live: &Value,
 ) -> Result<Object, Status> {
     let prefix = match patch.kind {
         PatchKind::Strategic => "",
@@ -46,16 +59,15 @@ pub(crate) fn patched(
     let decoded =
         json::decode(&patch.body).map_err(|error| Status::bad_request(format!("{prefix}{error}")))?;
     let mut strict: Vec<String> = decoded.duplicate_errors().collect();
-    let live = live.into_value();
     let mut value = match patch.kind {
         PatchKind::Json => {
             let operations = JsonPatch::from_value(decoded.value.clone())?;
             strict = strict.iter().map(|error| format!("json patch {error}")).collect();
             strict.extend(operations.unknown_fields());
-            operations.apply(&live)?
+            operations.apply(live)?
         }
-        PatchKind::Merge => patch::merge_patch(&live, &decoded.value)?,
-        PatchKind::Strategic => patch::strategic(&live, &decoded.value, view.schema)?,
+        PatchKind::Merge => patch::merge_patch(live, &decoded.value)?,
+        PatchKind::Strategic => patch::strategic(live, &decoded.value, view.schema)?,
         PatchKind::Apply => return Err(PatchError::Failed("apply is no patch of this kind".into()).into()),
     };
     let proposed = shown(patch.kind, &decoded.value, &value);
@@ -89,7 +101,7 @@ pub(crate) fn applied(
     view: View<'_>,
     body: &Bytes,
     options: &Options,
-    live: Option<Object>,
+    live: Option<&Value>,
     now: Timestamp,
 ) -> Result<Object, Status> {
     let decoded = yaml::decode(body)
@@ -97,11 +109,9 @@ pub(crate) fn applied(
     let api_version = view.kind.api_version();
     let manager = owners::manager(write, &api_version);
     let reset = write.strategy().reset_fields(write.part);
-    let live = live.map(Object::into_value);
     let now = time::format(now);
     let schema = view.schema;
-    let mut value =
-        apply::apply(live.as_ref(), &decoded.value, schema, &manager, &now, options.force, &reset)?;
+    let mut value = apply::apply(live, &decoded.value, schema, &manager, &now, options.force, &reset)?;
     let strict: Vec<String> = decoded.strict_error().into_iter().collect();
     judge_strict(write.context, options.validation, &strict, |all| {
         Status::bad_request(format!("error strict decoding YAML: {all}"))

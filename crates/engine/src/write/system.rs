@@ -22,6 +22,15 @@ pub(crate) fn wipe(object: &mut Object) {
     }
 }
 
+/// A new object has no revision to be based on.
+pub(crate) fn refuse_revision(write: &Write<'_>, object: &Object) -> Result<(), Status> {
+    match object.resource_version() {
+        "" | "0" => Ok(()),
+        _ if !write.input.is_create() => Ok(()),
+        _ => Err(Status::unclassified("resourceVersion should not be set on objects to be created")),
+    }
+}
+
 /// Identifies a new object.
 pub(crate) fn fill(env: &Env, strategy: &dyn Strategy, object: &mut Object, now: Timestamp) {
     object.set_meta("creationTimestamp", time::format(now));
@@ -93,11 +102,9 @@ pub(crate) fn keep_identity(new: &mut Object, old: &Object) {
 /// A change of anything but metadata and status is a new generation.
 pub(crate) fn count_generation(served: &Served, part: Part, new: &mut Object, old: Option<&Object>) {
     let Some(old) = old.filter(|_| served.kind.spec().generation && part != Part::Status) else { return };
-    let counted = |object: &'_ Object| -> Vec<(String, Value)> {
-        let members = object.0.iter().filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status"));
-        members.map(|(name, value)| (name.clone(), value.clone())).collect()
-    };
-    if counted(new) != counted(old) {
+    let counts = |(name, _): &(&String, &Value)| !matches!(name.as_str(), "metadata" | "status");
+    let same = new.0.iter().filter(counts).eq(old.0.iter().filter(counts));
+    if !same {
         new.set_meta("generation", old.generation() + 1);
     }
 }

@@ -55,6 +55,32 @@ fn bad_bodies_are_refused_in_upstreams_words() {
     );
     check(
         "v1/configmaps ns/",
+        r#"{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"}}"#,
+        400,
+        "Secret in version \"v1\" cannot be handled as a ConfigMap: converting (v1.Secret) to (core.ConfigMap): \
+         unknown conversion",
+    );
+    check(
+        "v1/configmaps ns/",
+        r#"{"apiVersion":"v1","kind":"Foo","metadata":{"name":"a"}}"#,
+        400,
+        "Foo in version \"v1\" cannot be handled as a ConfigMap: no kind \"Foo\" is registered for version \"v1\" in \
+         scheme \"pkg/api/legacyscheme/scheme.go:30\"",
+    );
+    check(
+        "example.com/v1/widgets",
+        r#"{"apiVersion":"example.com/v1","kind":"Foo","metadata":{"name":"w"}}"#,
+        422,
+        "Widget.example.com \"w\" is invalid: kind: Invalid value: \"Foo\": must be Widget",
+    );
+    check(
+        "v1/configmaps ns/",
+        r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","resourceVersion":"5"}}"#,
+        500,
+        "resourceVersion should not be set on objects to be created",
+    );
+    check(
+        "v1/configmaps ns/",
         r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"other"}}"#,
         400,
         "the namespace of the provided object does not match the namespace sent on the request",

@@ -1,7 +1,7 @@
 use ironclad_api::params::{DeleteOptions, Preconditions, PropagationPolicy};
 use serde_json::{Value, json};
 
-use crate::world::{Call, World, config_map};
+use crate::world::{Call, World, config_map, widget};
 
 fn call(options: DeleteOptions) -> Call {
     Call { delete: options, ..Call::default() }
@@ -110,6 +110,24 @@ fn grace_can_only_be_shortened() {
     );
     check(Some(0), json!({"kind": "Status", "status": "Success"}));
     world.check("get", "example.com/v2/vessels ns/a", (), 404, json!({}));
+}
+
+#[test]
+fn what_lives_for_a_time_is_removed_after_its_last_write() {
+    let world = World::new();
+    let minutes = |count: u64| world.env.run_for(std::time::Duration::from_secs(60 * count));
+    for name in ["a", "b"] {
+        world.check("create", "example.com/v1/widgets", widget(name, json!({})), 201, json!({}));
+    }
+    world.check("create", "v1/configmaps ns/", config_map("a", json!({})), 201, json!({}));
+    minutes(40);
+    world.check("merge", "example.com/v1/widgets b", json!({"spec": {"size": 1}}), 200, json!({}));
+    minutes(30);
+    world.check("get", "example.com/v1/widgets a", (), 404, json!({}));
+    world.check("get", "example.com/v1/widgets b", (), 200, json!({}));
+    minutes(35);
+    world.check("get", "example.com/v1/widgets b", (), 404, json!({}));
+    world.check("get", "v1/configmaps ns/a", (), 200, json!({}));
 }
 
 #[test]

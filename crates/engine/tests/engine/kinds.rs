@@ -97,6 +97,10 @@ impl Strategy for Widget {
         true
     }
 
+    fn time_to_live(&self) -> Option<std::time::Duration> {
+        Some(std::time::Duration::from_secs(3600))
+    }
+
     fn prepare(&self, new: &mut Object, old: Option<&Object>, _: &Preparation<'_>) -> Result<(), Status> {
         if old.is_none() {
             new.0.remove("status");

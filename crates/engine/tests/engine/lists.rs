@@ -128,6 +128,18 @@ fn an_expired_page_offers_an_inconsistent_one() {
 }
 
 #[test]
+fn pages_expire_after_some_minutes() {
+    let world = world(&["a/1", "a/2"]);
+    let first = world.check_with("list", "v1/configmaps a/", (), &page(1, ""), 200, json!({}));
+    let token = first["metadata"]["continue"].as_str().expect("a token");
+    world.check("create", "example.com/v1/widgets", widget("w", json!({})), 201, json!({}));
+    world.env.run_for(std::time::Duration::from_secs(4 * 60));
+    world.check_with("list", "v1/configmaps a/", (), &page(1, token), 200, json!({}));
+    world.env.run_for(std::time::Duration::from_secs(4 * 60));
+    world.check_with("list", "v1/configmaps a/", (), &page(1, token), 410, json!({"reason": "Expired"}));
+}
+
+#[test]
 fn revisions_are_honoured() {
     let world = world(&["a/1", "a/2", "a/3"]);
     let at = |revision, matching| {

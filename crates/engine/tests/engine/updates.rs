@@ -117,6 +117,15 @@ fn each_way_of_writing_owns_its_fields() {
 }
 
 #[test]
+fn a_cluster_scoped_object_is_found_whatever_namespace_the_path_implies() {
+    let world = World::new();
+    world.check("create", "example.com/v1/widgets", widget("w", json!({})), 201, json!({}));
+    for (verb, body) in [("get", json!({})), ("merge", json!({"spec": {"size": 1}})), ("delete", json!({}))] {
+        world.check(verb, "example.com/v1/widgets ns/w", body, 200, json!({}));
+    }
+}
+
+#[test]
 fn a_dry_update_changes_nothing() {
     let world = World::new();
     world.check("create", "v1/configmaps ns/", config_map("a", json!({"k": "1"})), 201, json!({}));
