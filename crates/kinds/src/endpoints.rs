@@ -5,6 +5,7 @@ use ironclad_engine::strategy::{KindSpec, Preparation, Scope, Strategy};
 use k8s_openapi::api::core::v1 as core;
 
 use crate::columns::{NONE, age, name, text};
+use crate::endpoint_address::validate_reachable;
 use crate::spec::{default_to, names, objects_at, spec, typed};
 
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
@@ -124,33 +125,16 @@ fn validate_address(address: &core::EndpointAddress, path: &Path) -> Vec<FieldEr
     errors
 }
 
-/// Addresses that never are somebody else's endpoint.
-fn validate_reachable(ip: &str, path: &Path) -> Option<FieldError> {
-    let address = validation::ip::parse_ip(ip)?;
-    let link_local = match address {
-        std::net::IpAddr::V4(v4) => v4.is_link_local(),
-        std::net::IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    };
-    let detail = if address.is_unspecified() {
-        format!("may not be unspecified ({ip})")
-    } else if address.is_loopback() {
-        "may not be in the loopback range (127.0.0.0/8, ::1/128)".to_owned()
-    } else if link_local {
-        "may not be in the link-local range (169.254.0.0/16, fe80::/10)".to_owned()
-    } else if address.is_multicast() {
-        "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)".to_owned()
-    } else {
-        return None;
-    };
-    Some(FieldError::invalid(path, ip, detail))
-}
-
 fn validate_port(port: &core::EndpointPort, needs_name: bool, path: &Path) -> Vec<FieldError> {
     let mut errors = Vec::new();
     match port.name.as_deref().unwrap_or_default() {
         "" if needs_name => errors.push(FieldError::required(&path.child("name"), "")),
         "" => {}
-        name => errors.extend(validation::invalid_each(&path.child("name"), name, validation::dns1123_label(name))),
+        name => errors.extend(validation::invalid_each(
+            &path.child("name"),
+            name,
+            validation::dns1123_label(name),
+        )),
     }
     let number = i64::from(port.port);
     for fault in validation::number::port_number(number) {
@@ -176,7 +160,8 @@ mod tests {
     #[test]
     fn the_endpoints_column_shows_three_and_counts_the_rest() {
         let object = |subsets: Value| Object::from_value(json!({ "subsets": subsets })).expect("an object");
-        let addresses = |count: usize| (1..=count).map(|n| json!({"ip": format!("10.0.0.{n}")})).collect::<Vec<_>>();
+        let addresses =
+            |count: usize| (1..=count).map(|n| json!({"ip": format!("10.0.0.{n}")})).collect::<Vec<_>>();
         for (subsets, expected) in [
             (json!([]), "<none>"),
             (json!([{"addresses": addresses(1), "ports": [{"port": 80}]}]), "10.0.0.1:80"),

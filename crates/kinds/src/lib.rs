@@ -5,6 +5,7 @@
 //! Kinds do not import each other.
 
 mod columns;
+mod endpoint_address;
 mod spec;
 
 pub mod config_map;
@@ -18,6 +19,7 @@ pub mod priority_class;
 pub mod rbac;
 pub mod review;
 pub mod secret;
+pub mod service;
 pub mod service_account;
 
 use std::sync::Arc;
@@ -36,6 +38,8 @@ pub struct Services {
     pub issuer: Arc<dyn TokenIssuer>,
     /// The cluster's pod network; each node gets a part of it.
     pub pod_network: IpNet,
+    /// The network that cluster IPs are taken from.
+    pub service_network: IpNet,
 }
 
 /// All built-in kinds.
@@ -60,6 +64,7 @@ pub fn all(services: &Services) -> Vec<Arc<dyn Strategy>> {
         Arc::new(review::identity::self_subject()),
         Arc::new(review::identity::token(services.tokens.clone())),
         Arc::new(secret::Secret::new()),
+        Arc::new(service::Service::new(services.service_network)),
         Arc::new(service_account::ServiceAccount::new(services.issuer.clone())),
     ]
 }
