@@ -13,9 +13,11 @@
 //! After a restart of the agent the machines are rebuilt from the runtime's facts and the API's objects
 //! alone; nothing is kept on disk, and nothing restarts.
 
+pub mod admit;
 pub mod backoff;
 pub mod cgroup;
 pub mod container;
+pub mod downward;
 pub mod effect;
 pub mod event;
 pub mod facts;
@@ -26,6 +28,7 @@ pub mod qos;
 pub mod resources;
 pub mod sandbox;
 pub mod settings;
+pub mod sources;
 pub mod spec;
 pub mod status;
 

@@ -409,4 +409,4 @@ impl PodMachine {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,4 +2,4 @@ mod ending;
 mod failures;
 mod histories;
 mod running;
-mod world;
+pub mod world;
