@@ -1,6 +1,6 @@
 //! The index: which versions of which keys exist and where they lie. Pure.
 //!
-//! It lives in memory, about 150 bytes a key and 70 more for each version inside the
+//! It lives in memory: some 200 bytes a key, and 80 more for each version inside the
 //! window that is not compacted. Values stay in the log.
 
 use std::collections::{BTreeMap, VecDeque};
