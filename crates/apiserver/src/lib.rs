@@ -1,1 +1,41 @@
-//! 
+//! The HTTP shell over the engine: connections, requests, content, streams. It decides
+//! nothing about objects, and but for [`connect`] it names no kind.
+//!
+//! - [`listen`]: TCP, TLS, HTTP/1.1 and HTTP/2 with their limits.
+//! - [`pipeline`]: what happens to every request, from top to bottom.
+//! - [`request_info`], [`negotiate`]: what a request is about, and in which form.
+//! - [`authenticate`], [`impersonate`], [`limits`], [`audit`]: steps of the pipeline.
+//! - [`resources`]: to the engine and back; [`connect`]: to nodes, pods and services.
+//! - [`discovery`], [`openapi`]: derived from the engine's registry.
+//! - [`routes`]: all other paths; [`health`], [`metrics`], [`version`].
+//! - [`server`]: all of it as one value; [`in_process`]: the way in without HTTP.
+
+pub mod audit;
+pub mod authenticate;
+mod body;
+pub mod connect;
+mod discovery;
+pub mod health;
+mod impersonate;
+pub mod in_process;
+mod limits;
+mod listen;
+mod metrics;
+mod negotiate;
+mod openapi;
+mod pipeline;
+mod reply;
+mod request_info;
+mod resources;
+mod routes;
+pub mod server;
+mod url;
+pub mod version;
+mod warnings;
+
+pub use authenticate::FrontProxy;
+pub use connect::Backends;
+pub use health::Check;
+pub use in_process::InProcess;
+pub use server::{Config, Oidc, Parts, Server, StartError};
+pub use version::Version;

@@ -1,0 +1,219 @@
+//! The audit log: one JSON line per request at the level Metadata. Bodies are never
+//! written, so secrets cannot leak into it. It does not go through tracing: no filter may
+//! drop a line.
+//! Source: <https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/>
+
+mod file;
+mod policy;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ironclad_api::status::Status;
+use ironclad_engine::User;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::request_info::RequestInfo;
+
+pub use file::{Log, Settings};
+pub use policy::is_logged;
+
+/// How far a request had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Stage {
+    /// A long-running answer has begun.
+    ResponseStarted,
+    ResponseComplete,
+    Panic,
+}
+
+/// What is known of a request, gathered on its way.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub audit_id: String,
+    pub uri: String,
+    pub received: Timestamp,
+    pub source_ips: Vec<IpAddr>,
+    pub user_agent: String,
+    pub user: Option<Arc<User>>,
+    pub impersonated: Option<Arc<User>>,
+    pub annotations: BTreeMap<String, String>,
+    /// The answer's code.
+    pub code: u16,
+    /// The answer, where it is an error.
+    pub failure: Option<Status>,
+}
+
+/// `audit.k8s.io/v1` Event.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    kind: &'static str,
+    api_version: &'static str,
+    level: &'static str,
+    #[serde(rename = "auditID")]
+    audit_id: &'a str,
+    stage: Stage,
+    #[serde(rename = "requestURI")]
+    request_uri: &'a str,
+    verb: &'a str,
+    user: UserInfo<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    impersonated_user: Option<UserInfo<'a>>,
+    #[serde(rename = "sourceIPs")]
+    source_ips: &'a [IpAddr],
+    #[serde(skip_serializing_if = "str::is_empty")]
+    user_agent: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object_ref: Option<ObjectRef<'a>>,
+    response_status: ResponseStatus<'a>,
+    request_received_timestamp: String,
+    stage_timestamp: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: &'a BTreeMap<String, String>,
+}
+
+#[derive(Default, Serialize)]
+struct UserInfo<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    username: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    uid: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    groups: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra: Option<&'a BTreeMap<String, Vec<String>>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ObjectRef<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    resource: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    namespace: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    api_group: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    api_version: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    subresource: &'a str,
+}
+
+#[derive(Serialize)]
+struct ResponseStatus<'a> {
+    metadata: serde_json::Map<String, serde_json::Value>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    status: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    message: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reason: &'a str,
+    code: u16,
+}
+
+impl Record {
+    /// The line of the log, newline included.
+    pub fn line(&self, info: &RequestInfo, stage: Stage, now: Timestamp) -> Vec<u8> {
+        let failure = self.failure.as_ref();
+        let event = Event {
+            kind: "Event",
+            api_version: "audit.k8s.io/v1",
+            level: "Metadata",
+            audit_id: &self.audit_id,
+            stage,
+            request_uri: &self.uri,
+            verb: &info.verb,
+            user: self.user.as_deref().map(user_info).unwrap_or_default(),
+            impersonated_user: self.impersonated.as_deref().map(user_info),
+            source_ips: &self.source_ips,
+            user_agent: &self.user_agent,
+            object_ref: object_ref(info),
+            response_status: ResponseStatus {
+                metadata: serde_json::Map::new(),
+                status: if failure.is_some() { "Failure" } else { "" },
+                message: failure.map_or("", |status| &status.message),
+                reason: failure.map_or("", |status| status.reason.as_str()),
+                code: self.code,
+            },
+            request_received_timestamp: micro_time(self.received),
+            stage_timestamp: micro_time(now),
+            annotations: &self.annotations,
+        };
+        let mut line = serde_json::to_vec(&event).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+}
+
+fn micro_time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+}
+
+fn user_info(user: &User) -> UserInfo<'_> {
+    UserInfo {
+        username: &user.name,
+        uid: &user.uid,
+        groups: &user.groups,
+        extra: (!user.extra.is_empty()).then_some(&user.extra),
+    }
+}
+
+fn object_ref(info: &RequestInfo) -> Option<ObjectRef<'_>> {
+    let resource = info.resource.as_ref()?;
+    Some(ObjectRef {
+        resource: &resource.resource,
+        namespace: &resource.namespace,
+        name: &resource.name,
+        api_group: &resource.group,
+        api_version: &resource.version,
+        subresource: &resource.subresource,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use ironclad_api::params::Query;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_line_says_who_did_what_and_what_came_of_it() {
+        let info = RequestInfo::new(&Method::GET, "/api/v1/namespaces/a/secrets/b", &Query::default());
+        let user = User { name: "jane".into(), groups: vec!["dev".into()], ..User::default() };
+        let record = Record {
+            audit_id: "id".into(),
+            uri: "/api/v1/namespaces/a/secrets/b".into(),
+            received: Timestamp::UNIX_EPOCH,
+            source_ips: vec![IpAddr::from([10, 0, 0, 1])],
+            user_agent: "kubectl".into(),
+            user: Some(Arc::new(user)),
+            impersonated: None,
+            annotations: BTreeMap::from([("authorization.k8s.io/decision".into(), "allow".into())]),
+            code: 404,
+            failure: Some(Status::not_found(&ironclad_api::GroupResource::new("", "secrets"), "b")),
+        };
+        let line = record.line(&info.expect("readable"), Stage::ResponseComplete, Timestamp::UNIX_EPOCH);
+        let got: serde_json::Value = serde_json::from_slice(&line).expect("JSON");
+        assert_eq!(
+            got,
+            json!({
+                "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "auditID": "id",
+                "stage": "ResponseComplete", "requestURI": "/api/v1/namespaces/a/secrets/b", "verb": "get",
+                "user": {"username": "jane", "groups": ["dev"]}, "sourceIPs": ["10.0.0.1"], "userAgent": "kubectl",
+                "objectRef": {"resource": "secrets", "namespace": "a", "name": "b", "apiVersion": "v1"},
+                "responseStatus": {"metadata": {}, "status": "Failure", "message": "secrets \"b\" not found",
+                    "reason": "NotFound", "code": 404},
+                "requestReceivedTimestamp": "1970-01-01T00:00:00.000000Z",
+                "stageTimestamp": "1970-01-01T00:00:00.000000Z",
+                "annotations": {"authorization.k8s.io/decision": "allow"},
+            })
+        );
+    }
+}

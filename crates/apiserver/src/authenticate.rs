@@ -1,0 +1,99 @@
+//! From a connection and its headers to a user: a trusted front proxy's word, the client
+//! certificate, then bearer tokens.
+
+mod front_proxy;
+mod websocket_token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use ironclad_auth::{Authenticators, Credentials};
+use ironclad_engine::User;
+use ironclad_env::Env;
+use parking_lot::Mutex;
+use rustls::pki_types::CertificateDer;
+
+use crate::negotiate::header;
+
+pub use front_proxy::{FrontProxy, extra};
+
+/// A certificate that was good counts as good this long on its connection.
+const REMEMBERED: Duration = Duration::from_secs(10);
+
+/// What a connection proves of its peer.
+#[derive(Default)]
+pub struct Peer {
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Who the chain was last found to be, and when; on the monotonic clock.
+    known: Mutex<Option<(Duration, Arc<User>)>>,
+}
+
+impl Peer {
+    pub fn new(chain: Vec<CertificateDer<'static>>) -> Self {
+        Self { chain, known: Mutex::default() }
+    }
+
+    fn remembered(&self, now: Duration) -> Option<Arc<User>> {
+        let known = self.known.lock();
+        known.as_ref().filter(|(at, _)| now < *at + REMEMBERED).map(|(_, user)| user.clone())
+    }
+}
+
+/// Every way to be known to this server.
+pub struct Identification {
+    pub env: Env,
+    pub authenticators: Authenticators,
+    pub front_proxy: Option<FrontProxy>,
+}
+
+impl Identification {
+    /// `Err` is answered with 401 whatever the reason; the reason is for the log. The token
+    /// of a WebSocket handshake is taken out of `headers`.
+    pub async fn identify(&self, peer: &Peer, headers: &mut HeaderMap) -> Result<Arc<User>, String> {
+        if let Some(proxy) = &self.front_proxy
+            && let Some(user) = proxy.vouched(&peer.chain, headers, self.env.now())?
+        {
+            return Ok(Arc::new(user));
+        }
+        let elapsed = self.env.elapsed();
+        if let Some(user) = peer.remembered(elapsed) {
+            return Ok(user);
+        }
+        let from_websocket = websocket_token::take(headers)?;
+        let token = bearer(headers).or(from_websocket.as_deref());
+        let credentials = Credentials { chain: &peer.chain, token };
+        let user = Arc::new(self.authenticators.authenticate(&credentials, self.env.now()).await?);
+        // Without a token it was the certificate, which cannot change on a connection.
+        if token.is_none() && !peer.chain.is_empty() {
+            *peer.known.lock() = Some((elapsed, user.clone()));
+        }
+        Ok(user)
+    }
+}
+
+/// The token of `Authorization: Bearer`; the scheme is compared without regard to case.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = header(headers, &AUTHORIZATION).trim().split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bearer_tokens_are_found() {
+        let check = |value: &str, want: Option<&str>| {
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().expect("a header"))]);
+            assert_eq!(bearer(&headers), want, "{value}");
+        };
+        check("Bearer abc", Some("abc"));
+        check("bearer  abc ", Some("abc"));
+        check("Basic abc", None);
+        check("Bearer", None);
+        check("Bearer ", None);
+    }
+}

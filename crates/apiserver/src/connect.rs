@@ -1,0 +1,85 @@
+//! Streams that this server passes on: logs, exec, attach, port-forward, and proxies to
+//! nodes, pods and services. Here, and only here, the server knows kinds by name: where a
+//! pod runs and a service leads is what these paths are about.
+//!
+//! The other end of the pod streams is the node's agent, over HTTPS, with this server's
+//! own client certificate. Upgraded connections are joined byte by byte, so WebSocket and
+//! SPDY pass alike. Source: <https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/>
+
+mod backend;
+mod forward;
+mod location;
+mod node;
+mod pod;
+mod proxy;
+mod service;
+pub mod upgrade;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use ironclad_api::params::{LogOptions, PortForwardOptions, StreamOptions};
+use ironclad_api::status::Status;
+use ironclad_api::{GroupResource, Object, ObjectKey};
+use ironclad_client::Cache;
+
+use crate::reply::Reply;
+use crate::resources::Asked;
+use crate::server::Shared;
+
+/// How long connecting to the other end may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How the other ends are reached.
+pub struct Backends {
+    /// For node agents: the `apiserver-kubelet-client` certificate and whom to believe.
+    pub nodes: Arc<rustls::ClientConfig>,
+    /// For `https:` pods and services, whose certificates nobody vouches for.
+    pub proxied: Arc<rustls::ClientConfig>,
+}
+
+/// Answers a request for a connect subresource.
+pub async fn serve(shared: &Shared, asked: Asked<'_>, body: Incoming) -> Result<Reply, Status> {
+    let cache = shared.engine.cache();
+    let cache: &dyn Cache = &*cache;
+    match (asked.resource.resource.as_str(), asked.resource.subresource.as_str()) {
+        ("pods", "log") => {
+            let options = LogOptions::from_query(asked.query, &asked.resource.name)?;
+            let pod = pod(cache, &asked)?;
+            let Some(location) = pod::log(cache, &pod, &options)? else { return Ok(pod::no_log()) };
+            forward::stream(shared, &location, asked).await
+        }
+        ("pods", stream @ ("exec" | "attach")) => {
+            let options = StreamOptions::from_query(asked.query);
+            let location = pod::stream(cache, &pod(cache, &asked)?, &options, stream)?;
+            forward::upgrade_required(shared, location, asked, body).await
+        }
+        ("pods", "portforward") => {
+            let options = PortForwardOptions::from_query(asked.query)?;
+            let location = pod::port_forward(cache, &pod(cache, &asked)?, &options)?;
+            forward::upgrade_required(shared, location, asked, body).await
+        }
+        (resource @ ("pods" | "services" | "nodes"), "proxy") => {
+            let id = &asked.resource.name;
+            let location = match resource {
+                "pods" => pod::proxy(cache, &asked.resource.namespace, id)?,
+                "services" => service::proxy(cache, &*shared.env, &asked.resource.namespace, id)?,
+                _ => node::proxy(cache, id)?,
+            };
+            proxy::serve(shared, location, asked, body).await
+        }
+        _ => Err(Status::unknown_path()),
+    }
+}
+
+fn pod(cache: &dyn Cache, asked: &Asked<'_>) -> Result<Object, Status> {
+    pod::get(cache, &asked.resource.namespace, &asked.resource.name)
+}
+
+/// An object of the core group, from the cache.
+fn core_object(cache: &dyn Cache, resource: &'static str, key: &ObjectKey) -> Result<Object, Status> {
+    let resource = GroupResource::new("", resource);
+    let entry = cache.get(&resource, key).ok_or_else(|| Status::not_found(&resource, &key.name))?;
+    Ok(entry.object())
+}

@@ -1,0 +1,195 @@
+//! Passing a request on and its answer back.
+
+use http::header::{
+    AUTHORIZATION, CONNECTION, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use ironclad_api::GroupResource;
+use ironclad_api::goprint::quote;
+use ironclad_api::status::{Response as Generic, Status};
+
+use super::backend::{self, BackendError};
+use super::location::Location;
+use super::upgrade;
+use crate::reply::{self, Body, Reply};
+use crate::resources::Asked;
+use crate::server::Shared;
+
+/// So much of a backend's error is read.
+const MAX_ERROR: usize = 50_000;
+
+/// Headers that are about one connection and not about the request.
+const HOP_BY_HOP: [HeaderName; 6] = [
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    HeaderName::from_static("keep-alive"),
+];
+
+/// Plain text that flows for as long as the backend has some (logs).
+pub async fn stream(shared: &Shared, location: &Location, asked: Asked<'_>) -> Result<Reply, Status> {
+    let get = Request::builder().method(Method::GET).uri(&location.path).header(HOST, location.authority());
+    let get = get.body(reply::empty()).map_err(Status::internal_error)?;
+    let answer = backend::send(shared, location, get)
+        .await
+        .map_err(|error| Status::unclassified(format!("Get {}: {error}", quote(&location.to_string()))))?;
+    let code = answer.status();
+    if (200..=206).contains(&code.as_u16()) {
+        return Ok(reply::with_body(200, "text/plain", streamed(answer.into_body())));
+    }
+    let body = Limited::new(answer.into_body(), MAX_ERROR).collect().await;
+    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+    let text = String::from_utf8_lossy(&body);
+    Err(match code.as_u16() {
+        500 => Status::internal_error(text),
+        400 => Status::bad_request(text),
+        code => {
+            let resource = GroupResource::new("", format!("{}/log", asked.resource.resource));
+            let name = &asked.resource.name;
+            let response =
+                Generic { code, method: "", resource: &resource, name, body: &text, retry_after_seconds: 0 };
+            Status::from_response(&response, false)
+        }
+    })
+}
+
+/// A stream in both directions; nothing else makes sense there.
+pub async fn upgrade_required(
+    shared: &Shared,
+    location: Location,
+    asked: Asked<'_>,
+    body: Incoming,
+) -> Result<Reply, Status> {
+    drop(body);
+    match upgrade::is_upgrade(&asked.parts.headers) {
+        true => upgraded(shared, &location, asked.parts).await,
+        false => Err(Status::bad_request("Upgrade request required")),
+    }
+}
+
+/// Joins the client's connection with the backend's, once that has agreed to the upgrade.
+pub async fn upgraded(shared: &Shared, location: &Location, mut parts: Parts) -> Result<Reply, Status> {
+    let client = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+    let client = client.ok_or_else(|| Status::bad_request("Upgrade request required"))?;
+    let protocol = parts.headers.get(UPGRADE).cloned();
+    let mut request = request_to(location, parts, reply::empty())?;
+    request.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    request.headers_mut().extend(protocol.map(|protocol| (UPGRADE, protocol)));
+    let answer = backend::send(shared, location, request)
+        .await
+        .map_err(|error| Status::unclassified(format!("error dialing backend: {error}")))?;
+    match answer.status() {
+        StatusCode::SWITCHING_PROTOCOLS => Ok(upgrade::join(shared, client, answer)),
+        code if code.as_u16() >= 400 => Ok(answer_of(answer)),
+        code => Err(Status::unclassified(format!("invalid upgrade response: status code {}", code.as_u16()))),
+    }
+}
+
+/// Passes a whole request on.
+pub async fn exchange(
+    shared: &Shared,
+    location: &Location,
+    parts: Parts,
+    body: Incoming,
+) -> Result<Response<Incoming>, Status> {
+    let request = request_to(location, parts, streamed(body))?;
+    backend::send(shared, location, request).await.map_err(|error: BackendError| {
+        Status::service_unavailable(format!("error trying to reach service: {error}"))
+    })
+}
+
+/// The client's request as it goes on: without what proved who the client is.
+fn request_to(location: &Location, parts: Parts, body: Body) -> Result<Request<Body>, Status> {
+    let host = parts.headers.get(HOST).cloned();
+    let host = host.or_else(|| HeaderValue::from_str(parts.uri.authority()?.as_str()).ok());
+    let mut headers = parts.headers;
+    strip(&mut headers);
+    headers.remove(AUTHORIZATION);
+    let secret = |name: &HeaderName| {
+        let name = name.as_str();
+        name.starts_with("impersonate-") || name.starts_with("x-remote-")
+    };
+    let secrets: Vec<HeaderName> = headers.keys().filter(|name| secret(name)).cloned().collect();
+    secrets.into_iter().for_each(|name| drop(headers.remove(name)));
+    headers.insert(
+        HOST,
+        host.map_or_else(|| HeaderValue::from_str(&location.authority()), Ok)
+            .map_err(Status::internal_error)?,
+    );
+    let mut request = Request::new(body);
+    *request.method_mut() = parts.method;
+    *request.version_mut() = Version::HTTP_11;
+    *request.uri_mut() = location.path.parse().map_err(|error| Status::bad_request(format!("{error}")))?;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// Takes out what is about one connection only.
+fn strip(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    named
+        .into_iter()
+        .chain(HOP_BY_HOP)
+        .chain([CONNECTION, UPGRADE])
+        .for_each(|name| drop(headers.remove(name)));
+}
+
+/// The backend's answer as it goes back.
+pub fn answer_of(answer: Response<Incoming>) -> Reply {
+    let (mut parts, body) = answer.into_parts();
+    strip(&mut parts.headers);
+    let mut reply = Response::new(streamed(body));
+    *reply.status_mut() = parts.status;
+    *reply.headers_mut() = parts.headers;
+    reply
+}
+
+fn streamed(body: Incoming) -> Body {
+    body.map_err(Into::into).boxed_unsync()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connect::location::Peer;
+
+    #[test]
+    fn nothing_that_proves_who_the_client_is_goes_on() {
+        let parts = Request::builder()
+            .uri("https://api.example:6443/x")
+            .header("Authorization", "Bearer secret")
+            .header("Impersonate-User", "jane")
+            .header("X-Remote-User", "root")
+            .header("Connection", "keep-alive, X-Hop")
+            .header("X-Hop", "1")
+            .header("Accept", "text/html");
+        let (parts, ()) = parts.body(()).expect("a request").into_parts();
+        let location = Location {
+            peer: Peer::Foreign,
+            tls: false,
+            host: "10.0.0.1".into(),
+            port: 80,
+            path: "/y?z=1".into(),
+        };
+        let request = request_to(&location, parts, reply::empty()).expect("a request");
+        assert_eq!(request.uri(), "/y?z=1");
+        let headers: Vec<(&str, &str)> = request
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_str().expect("text")))
+            .collect();
+        assert_eq!(headers, [("accept", "text/html"), ("host", "api.example:6443")]);
+    }
+}

@@ -1,0 +1,118 @@
+//! Connections that stop speaking HTTP.
+
+use std::time::Duration;
+
+use http::header::{
+    CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    UPGRADE,
+};
+use http::request::Parts;
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use ironclad_api::status::Status;
+use ironclad_env::EnvironmentExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::metrics::Counted;
+use crate::reply::{self, Reply};
+use crate::server::Shared;
+
+/// How long the last bytes may take when one side has ended.
+const LAST_BYTES: Duration = Duration::from_secs(5);
+
+pub fn is_upgrade(headers: &HeaderMap) -> bool {
+    let connection = headers.get_all(CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
+    headers.contains_key(UPGRADE)
+        && connection.into_iter().any(|value| value.to_ascii_lowercase().contains("upgrade"))
+}
+
+pub fn is_websocket(headers: &HeaderMap) -> bool {
+    let protocol = headers.get(UPGRADE).map(HeaderValue::as_bytes).unwrap_or_default();
+    is_upgrade(headers) && protocol.eq_ignore_ascii_case(b"websocket")
+}
+
+/// Agrees to a WebSocket handshake (RFC 6455 section 4.2.2). The future is the connection,
+/// or `None` if the client went away first.
+pub fn accept_websocket(
+    mut parts: Parts,
+) -> Result<(Reply, impl Future<Output = Option<TokioIo<Upgraded>>> + Send), Status> {
+    let key = parts.headers.get(SEC_WEBSOCKET_KEY);
+    let key = key.ok_or_else(|| Status::bad_request("the WebSocket handshake has no key"))?;
+    let upgrade = parts.extensions.remove::<OnUpgrade>();
+    let upgrade = upgrade.ok_or_else(|| Status::bad_request("the connection cannot be upgraded"))?;
+    let mut reply = switching();
+    reply::set(&mut reply, SEC_WEBSOCKET_ACCEPT, &derive_accept_key(key.as_bytes()));
+    reply::set(&mut reply, UPGRADE, "websocket");
+    let offered = parts.headers.get(SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok());
+    if let Some(first) = offered.and_then(|offered| offered.split(',').next()) {
+        reply::set(&mut reply, SEC_WEBSOCKET_PROTOCOL, first.trim());
+    }
+    Ok((reply, async move { upgrade.await.ok().map(TokioIo::new) }))
+}
+
+fn switching() -> Reply {
+    let mut reply = Response::new(reply::empty());
+    *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    reply
+}
+
+/// Tells the client that the upgrade happens, and joins both connections once it has.
+pub fn join(shared: &Shared, client: OnUpgrade, mut answer: Response<Incoming>) -> Reply {
+    let mut reply = switching();
+    for (name, value) in answer.headers() {
+        reply.headers_mut().insert(name.clone(), value.clone());
+    }
+    let backend = hyper::upgrade::on(&mut answer);
+    let (env, stop) = (shared.env.clone(), shared.stop.clone());
+    let open = Counted::new(shared.metrics.tunnels.clone());
+    shared.env.spawn(
+        "tunnel",
+        Box::pin(async move {
+            let _open = open;
+            if let (Ok(client), Ok(backend)) = (client.await, backend.await) {
+                tokio::select! {
+                    () = copy_both(&env, client, backend) => {}
+                    () = stop.cancelled() => {}
+                }
+            }
+        }),
+    );
+    reply
+}
+
+/// Copies both ways until one side ends, then lets the other have its last bytes.
+async fn copy_both(env: &ironclad_env::Env, client: Upgraded, backend: Upgraded) {
+    let (mut from_client, mut to_client) = tokio::io::split(TokioIo::new(client));
+    let (mut from_backend, mut to_backend) = tokio::io::split(TokioIo::new(backend));
+    let up = copy(&mut from_client, &mut to_backend);
+    let down = copy(&mut from_backend, &mut to_client);
+    tokio::pin!(up, down);
+    tokio::select! {
+        () = &mut up => drop(env.timeout(LAST_BYTES, down).await),
+        () = &mut down => {}
+    }
+}
+
+async fn copy(from: &mut (impl AsyncReadExt + Unpin), to: &mut (impl AsyncWriteExt + Unpin)) {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let read = match from.read(&mut buffer).await {
+            Ok(0) | Err(_) => break,
+            Ok(read) => read,
+        };
+        let wrote = match buffer.get(..read) {
+            Some(bytes) => to.write_all(bytes).await,
+            None => break,
+        };
+        // Whatever is there goes at once: the other end may be a terminal.
+        if wrote.is_err() || to.flush().await.is_err() {
+            break;
+        }
+    }
+    // The other end may be gone already.
+    let _ = to.shutdown().await;
+}

@@ -1,0 +1,142 @@
+//! Which groups, versions and resources there are: derived from the engine's registry,
+//! as single documents and as one (`APIGroupDiscoveryList`).
+//! Source: <https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api>
+
+mod aggregated;
+mod groups;
+mod legacy;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, VARY};
+use ironclad_api::params::Query;
+use ironclad_api::status::Status;
+use ironclad_engine::Kinds;
+use parking_lot::Mutex;
+
+use crate::health::not_found;
+use crate::negotiate::accept::{Views, accept};
+use crate::negotiate::header;
+use crate::reply::{self, Reply, accepts_gzip};
+
+use groups::Groups;
+
+/// Serves discovery, and remembers what is expensive to make.
+pub struct Discovery {
+    /// Where clients reach this server: `10.0.0.1:6443`.
+    address: String,
+    made: Mutex<Option<Made>>,
+}
+
+/// The aggregated documents of one state of the registry.
+#[derive(Clone)]
+struct Made {
+    kinds: Arc<Kinds>,
+    core: Document,
+    named: Document,
+}
+
+/// A document and its quoted hash.
+#[derive(Clone)]
+struct Document {
+    bytes: Bytes,
+    etag: String,
+}
+
+const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+impl Discovery {
+    pub fn new(address: String) -> Self {
+        Self { address, made: Mutex::default() }
+    }
+
+    /// Answers a discovery path.
+    pub fn serve(
+        &self,
+        kinds: &Arc<Kinds>,
+        path: &str,
+        query: &Query,
+        headers: &HeaderMap,
+    ) -> Result<Reply, Status> {
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        if let [root] = parts.as_slice()
+            && accept(headers, query, Views::Discovery).is_ok()
+        {
+            return Ok(self.aggregated(kinds, *root == "api", headers));
+        }
+        let accepted = accept(headers, query, Views::Plain)?;
+        let groups = Groups::of(kinds);
+        let document = match parts.as_slice() {
+            ["api"] => Some(legacy::versions(&groups, &self.address)),
+            ["apis"] => Some(legacy::group_list(&groups)),
+            ["api", version] => groups.version("", version).map(|version| legacy::resources("", version)),
+            ["apis", group] if !group.is_empty() => groups.group(group).map(legacy::group),
+            ["apis", group, version] if !group.is_empty() => {
+                groups.version(group, version).map(|version| legacy::resources(group, version))
+            }
+            _ => None,
+        };
+        Ok(match document {
+            Some(document) => reply::value(200, &accepted, &document),
+            None => not_found(),
+        })
+    }
+
+    fn aggregated(&self, kinds: &Arc<Kinds>, core: bool, headers: &HeaderMap) -> Reply {
+        let made = self.made(kinds);
+        let document = if core { made.core } else { made.named };
+        let fresh = header(headers, &IF_NONE_MATCH) == document.etag;
+        let mut reply = match fresh {
+            true => {
+                let mut reply = reply::bytes(304, AGGREGATED, Bytes::new());
+                reply.headers_mut().clear();
+                reply
+            }
+            false => {
+                let once = Box::new(std::iter::once(document.bytes));
+                reply::pieces(200, AGGREGATED, once, accepts_gzip(headers))
+            }
+        };
+        reply::set(&mut reply, ETAG, &document.etag);
+        reply::set(&mut reply, VARY, "Accept");
+        reply::set(&mut reply, CACHE_CONTROL, "public");
+        reply
+    }
+
+    /// The documents of this state of the registry.
+    fn made(&self, kinds: &Arc<Kinds>) -> Made {
+        let mut made = self.made.lock();
+        if let Some(made) = made.as_ref().filter(|made| Arc::ptr_eq(&made.kinds, kinds)) {
+            return made.clone();
+        }
+        let groups = Groups::of(kinds);
+        let new = Made {
+            kinds: kinds.clone(),
+            core: Document::new(aggregated::list(&groups, |group| group.is_empty())),
+            named: Document::new(aggregated::list(&groups, |group| !group.is_empty())),
+        };
+        *made = Some(new.clone());
+        new
+    }
+}
+
+impl Document {
+    fn new(value: impl serde::Serialize) -> Self {
+        use sha2::{Digest, Sha512};
+        use std::fmt::Write;
+        let mut bytes = serde_json::to_vec(&value).unwrap_or_default();
+        let mut etag = String::from("\"");
+        for byte in Sha512::digest(&bytes) {
+            // Writing to a String cannot fail.
+            let _ = write!(etag, "{byte:02X}");
+        }
+        etag.push('"');
+        bytes.push(b'\n');
+        Self { bytes: bytes.into(), etag }
+    }
+}
+
+#[cfg(test)]
+mod tests;

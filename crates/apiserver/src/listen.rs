@@ -1,0 +1,195 @@
+//! Connections: TCP, TLS, HTTP/1.1 and HTTP/2, each with its limits.
+//!
+//! The protocol is what ALPN settled, so nothing is guessed from the first bytes and a
+//! client that sends none is caught by the same timeouts as every other.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use ironclad_env::EnvironmentExt;
+use rustls::pki_types::CertificateDer;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::authenticate::Peer;
+use crate::metrics::Counted;
+use crate::pipeline;
+use crate::server::Shared;
+
+/// Open connections. Beyond it new ones wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 8192;
+
+/// From the first byte to the end of the TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// From the end of one request to the end of the next one's headers; upstream's.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(32);
+
+/// Headers of a request, HTTP/1.1. Go's limit is 1 MiB; no client needs that.
+const MAX_BUFFER: usize = 64 * 1024;
+
+/// Headers of a request, HTTP/2.
+const MAX_HEADER_LIST: u32 = 64 * 1024;
+
+/// A Go client puts every watch on one connection.
+const MAX_STREAMS: u32 = 1000;
+
+/// What a client may send before we read it: per stream and together. Upstream's is the same per stream.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
+/// What may wait to be sent on one stream.
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// A peer that is silent is asked whether it lives, and given up if it does not answer.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// After an error of accept (out of file descriptors), which would else repeat at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+pub struct Acceptor {
+    pub listener: TcpListener,
+    pub tls: Arc<rustls::ServerConfig>,
+    pub shared: Arc<Shared>,
+    pub connections: TaskTracker,
+}
+
+/// A connection as its requests see it.
+pub struct Connection {
+    pub address: SocketAddr,
+    pub peer: Peer,
+    /// Set to end the connection after the requests that are under way.
+    pub close: CancellationToken,
+}
+
+/// Accepts connections until it is dropped.
+pub async fn run(acceptor: Acceptor) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let tls = TlsAcceptor::from(acceptor.tls);
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let (stream, address) = match acceptor.listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                acceptor.shared.env.sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (tls, shared) = (tls.clone(), acceptor.shared.clone());
+        let task = acceptor.connections.track_future(async move {
+            let _place = place;
+            let _open = Counted::new(shared.metrics.connections.clone());
+            serve(shared, tls, stream, address).await;
+        });
+        acceptor.shared.env.spawn("connection", Box::pin(task));
+    }
+}
+
+async fn serve(shared: Arc<Shared>, tls: TlsAcceptor, stream: TcpStream, address: SocketAddr) {
+    if let Err(error) = prepare(&stream) {
+        tracing::debug!(%address, %error, "a socket could not be configured");
+    }
+    let secured = match shared.env.timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+        Some(Ok(secured)) => secured,
+        Some(Err(error)) => {
+            shared.metrics.handshake_failures.inc();
+            tracing::debug!(%address, %error, "TLS handshake error");
+            return;
+        }
+        None => {
+            shared.metrics.handshake_failures.inc();
+            return;
+        }
+    };
+    let (_, session) = secured.get_ref();
+    let chain = session.peer_certificates().unwrap_or_default();
+    let chain: Vec<CertificateDer<'static>> =
+        chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
+    let is_h2 = session.alpn_protocol() == Some(b"h2");
+    let connection =
+        Arc::new(Connection { address, peer: Peer::new(chain), close: CancellationToken::new() });
+    let served = match is_h2 {
+        true => serve_h2(shared, connection, secured).await,
+        false => serve_h1(shared, connection, secured).await,
+    };
+    if let Err(error) = served {
+        tracing::debug!(%address, %error, "a connection broke");
+    }
+}
+
+/// Small writes go at once; dead peers are noticed.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    rustix::net::sockopt::set_socket_keepalive(stream, true)?;
+    rustix::net::sockopt::set_tcp_keepidle(stream, Duration::from_secs(60))?;
+    rustix::net::sockopt::set_tcp_keepintvl(stream, Duration::from_secs(15))?;
+    rustix::net::sockopt::set_tcp_keepcnt(stream, 4)?;
+    Ok(())
+}
+
+async fn serve_h1(
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+    secured: TlsStream<TcpStream>,
+) -> hyper::Result<()> {
+    let (ends, stop) = (connection.close.clone(), shared.stop.clone());
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        pipeline::serve(shared.clone(), connection.clone(), request)
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_BUFFER)
+        .serve_connection(TokioIo::new(secured), service)
+        .with_upgrades();
+    let mut served = std::pin::pin!(served);
+    tokio::select! {
+        result = served.as_mut() => return result,
+        () = stop.cancelled() => {}
+        () = ends.cancelled() => {}
+    }
+    served.as_mut().graceful_shutdown();
+    served.await
+}
+
+async fn serve_h2(
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+    secured: TlsStream<TcpStream>,
+) -> hyper::Result<()> {
+    let (ends, stop) = (connection.close.clone(), shared.stop.clone());
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        pipeline::serve(shared.clone(), connection.clone(), request)
+    });
+    let served = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADER_LIST)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .serve_connection(TokioIo::new(secured), service);
+    let mut served = std::pin::pin!(served);
+    tokio::select! {
+        result = served.as_mut() => return result,
+        () = stop.cancelled() => {}
+        () = ends.cancelled() => {}
+    }
+    // GOAWAY: the client opens a new connection for what comes next.
+    served.as_mut().graceful_shutdown();
+    served.await
+}

@@ -1,0 +1,332 @@
+//! What happens to a request, from top to bottom:
+//!
+//! 1. it gets an audit id and a deadline, and its panics are contained ([`serve`]);
+//! 2. URL to request info, credentials to a user, impersonation, a place among the
+//!    requests that are worked on, authorization ([`admit`]);
+//! 3. resources go to the engine, streams to their backends, other paths to their handlers;
+//! 4. the reply gets its headers and is counted and written to the audit log ([`finish`]).
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use http::header::{CACHE_CONTROL, HeaderName, USER_AGENT};
+use http::{Request, Version};
+use hyper::body::Incoming;
+use ironclad_api::duration;
+use ironclad_api::params::Query;
+use ironclad_api::status::Status;
+use ironclad_auth::authenticate::ANONYMOUS;
+use ironclad_engine::engine::forbidden;
+use ironclad_engine::{Attributes, Context, Decision, User};
+use ironclad_env::EnvironmentExt;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::audit::{Record, Stage, is_logged};
+use crate::impersonate::impersonate;
+use crate::listen::Connection;
+use crate::metrics::{Answered, Counted};
+use crate::negotiate::{Accepted, accept, header};
+use crate::reply::{self, Reply};
+use crate::request_info::{RequestInfo, unreadable};
+use crate::resources;
+use crate::routes;
+use crate::server::Shared;
+use crate::url::decode_path;
+use crate::warnings;
+
+/// Upstream's `--request-timeout`.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
+
+/// A client's audit id is cut at this length, as upstream.
+const MAX_AUDIT_ID: usize = 64;
+
+/// A request on its way, and what is learned of it.
+struct Exchange {
+    info: RequestInfo,
+    query: Query,
+    record: Record,
+    started: Duration,
+    known_resource: bool,
+    /// How errors are to be written.
+    accepted: Accepted,
+    context: Context,
+}
+
+/// Answers one request. Never fails: every error is a reply.
+pub async fn serve(
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Reply, Infallible> {
+    let mut exchange = match begin(&shared, &connection, &request) {
+        Ok(exchange) => exchange,
+        Err(reply) => return Ok(reply),
+    };
+    let deadline = deadline(&exchange);
+    let work = AssertUnwindSafe(answer(&shared, &connection, &mut exchange, request)).catch_unwind();
+    let outcome = match deadline {
+        Ok(None) => Some(work.await),
+        Ok(Some(limit)) => shared.env.timeout(limit, work).await,
+        Err(status) => {
+            drop(work);
+            Some(Ok(Err(status)))
+        }
+    };
+    let (result, stage) = match outcome {
+        Some(Ok(result)) => (result, Stage::ResponseComplete),
+        Some(Err(_)) => (Err(panicked(&shared, &exchange)), Stage::Panic),
+        None => (Err(timed_out()), Stage::ResponseComplete),
+    };
+    Ok(finish(&shared, exchange, result, stage).await)
+}
+
+/// Reads the URL and opens the record of the request.
+fn begin(shared: &Shared, connection: &Connection, request: &Request<Incoming>) -> Result<Exchange, Reply> {
+    let uri = request.uri();
+    let written = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
+    let query = Query::parse(uri.query().unwrap_or_default());
+    let path = decode_path(uri.path()).ok_or_else(|| reply::text(400, "400 Bad Request\n"))?;
+    let info = RequestInfo::new(request.method(), &path, &query)
+        .map_err(|error| reply::text(500, unreadable(written, &error) + "\n"))?;
+    let headers = request.headers();
+    let user_agent = header(headers, &USER_AGENT).to_owned();
+    let record = Record {
+        audit_id: audit_id(shared, header(headers, &AUDIT_ID)),
+        uri: written.to_owned(),
+        received: shared.env.now(),
+        source_ips: source_ips(connection, header(headers, &HeaderName::from_static("x-forwarded-for"))),
+        user_agent: user_agent.clone(),
+        user: None,
+        impersonated: None,
+        annotations: BTreeMap::new(),
+        code: 0,
+        failure: None,
+    };
+    Ok(Exchange {
+        accepted: accept::accept_error(headers, &query),
+        context: Context::new(Arc::default(), user_agent),
+        started: shared.env.elapsed(),
+        known_resource: false,
+        info,
+        query,
+        record,
+    })
+}
+
+fn audit_id(shared: &Shared, given: &str) -> String {
+    match given {
+        "" => shared.env.uuid(),
+        given => given.chars().take(MAX_AUDIT_ID).collect(),
+    }
+}
+
+/// The client's address, after those that proxies before it claim.
+fn source_ips(connection: &Connection, forwarded: &str) -> Vec<IpAddr> {
+    const MOST: usize = 8;
+    let claimed = forwarded.split(',').filter_map(|ip| ip.trim().parse().ok()).take(MOST);
+    let mut all: Vec<IpAddr> = claimed.collect();
+    let own = connection.address.ip().to_canonical();
+    if all.last() != Some(&own) {
+        all.push(own);
+    }
+    all
+}
+
+/// `None` for requests that may take as long as they like.
+fn deadline(exchange: &Exchange) -> Result<Option<Duration>, Status> {
+    if exchange.info.is_long_running() {
+        return Ok(None);
+    }
+    let wish = match exchange.query.text("timeout") {
+        "" => None,
+        text => Some(duration::parse(text).map_err(|error| {
+            Status::bad_request(format!("invalid timeout specified in the request URL - {error}"))
+        })?),
+    };
+    let wish = wish.and_then(|wish| Duration::try_from(wish).ok()).filter(|wish| !wish.is_zero());
+    Ok(Some(wish.map_or(REQUEST_TIMEOUT, |wish| wish.min(REQUEST_TIMEOUT))))
+}
+
+async fn answer(
+    shared: &Shared,
+    connection: &Connection,
+    exchange: &mut Exchange,
+    mut request: Request<Incoming>,
+) -> Result<Reply, Status> {
+    let _held = admit(shared, connection, exchange, &mut request).await?;
+    let Exchange { info, query, context, .. } = exchange;
+    match &info.resource {
+        Some(resource) => {
+            exchange.known_resource = resources::is_served(&shared.engine.registry().kinds(), resource);
+            resources::serve(shared, context, info, resource, query, request).await
+        }
+        None => routes::serve(shared, request.method(), &info.path, query, request.headers()).await,
+    }
+}
+
+/// What a request holds while it is worked on.
+struct Held {
+    _counted: Option<Counted>,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+/// Who it is, whom they act as, whether there is room, whether they may.
+async fn admit(
+    shared: &Shared,
+    connection: &Connection,
+    exchange: &mut Exchange,
+    request: &mut Request<Incoming>,
+) -> Result<Held, Status> {
+    let is_h2 = request.version() == Version::HTTP_2;
+    let identified = shared.identification.identify(&connection.peer, request.headers_mut()).await;
+    let user = identified.map_err(|reason| {
+        tracing::debug!(address = %connection.address, reason, "a request was not authenticated");
+        close_h2(connection, is_h2);
+        Status::unauthorized()
+    })?;
+    // Whoever is nobody gets no cheap stream of requests over one connection (CVE-2023-44487).
+    if user.name == ANONYMOUS {
+        close_h2(connection, is_h2);
+    }
+    exchange.record.user = Some(user.clone());
+    let impersonated = impersonate(&*shared.authorizer, &user, request.headers()).await?;
+    exchange.record.impersonated.clone_from(&impersonated);
+    let user = impersonated.unwrap_or(user);
+    exchange.context.user = user.clone();
+    let held = match exchange.info.is_long_running() {
+        true => Held { _counted: None, _place: None },
+        false => {
+            let read_only = exchange.info.is_read_only();
+            let place = shared.limits.enter(&user, read_only)?;
+            Held { _counted: Some(shared.metrics.in_flight(read_only)), _place: place }
+        }
+    };
+    authorize(shared, exchange, user).await?;
+    Ok(held)
+}
+
+fn close_h2(connection: &Connection, is_h2: bool) {
+    if is_h2 {
+        connection.close.cancel();
+    }
+}
+
+async fn authorize(shared: &Shared, exchange: &mut Exchange, user: Arc<User>) -> Result<(), Status> {
+    let attributes = attributes(&exchange.info, user);
+    let (decision, reason) = match shared.authorizer.authorize(&attributes).await {
+        Decision::Allow { reason } => ("allow", reason),
+        Decision::Deny { reason } | Decision::NoOpinion { reason } => ("forbid", reason),
+    };
+    let annotations = &mut exchange.record.annotations;
+    annotations.insert("authorization.k8s.io/decision".to_owned(), decision.to_owned());
+    annotations.insert("authorization.k8s.io/reason".to_owned(), reason.clone());
+    if decision == "allow" { Ok(()) } else { Err(forbidden(&attributes, &reason)) }
+}
+
+fn attributes(info: &RequestInfo, user: Arc<User>) -> Attributes {
+    let verb = info.verb.to_string();
+    match &info.resource {
+        None => Attributes { user, verb, path: info.path.clone(), ..Attributes::default() },
+        Some(resource) => Attributes {
+            user,
+            verb,
+            group: resource.group.clone(),
+            version: resource.version.clone(),
+            resource: resource.resource.clone(),
+            subresource: resource.subresource.clone(),
+            namespace: resource.namespace.clone(),
+            name: resource.name.clone(),
+            path: String::new(),
+        },
+    }
+}
+
+fn panicked(shared: &Shared, exchange: &Exchange) -> Status {
+    shared.metrics.panics.inc();
+    let (verb, uri, audit_id) = (&exchange.info.verb, &exchange.record.uri, &exchange.record.audit_id);
+    tracing::error!(%verb, uri, audit_id, "a request panicked");
+    Status::internal_error("This request caused apiserver to panic. Look in the logs for details.")
+}
+
+fn timed_out() -> Status {
+    Status::timeout("request did not complete within the allotted timeout", 0)
+}
+
+/// Completes the reply and writes down what happened.
+async fn finish(
+    shared: &Shared,
+    mut exchange: Exchange,
+    result: Result<Reply, Status>,
+    stage: Stage,
+) -> Reply {
+    let mut reply = match result {
+        Ok(reply) => reply,
+        Err(status) => {
+            let reply = reply::status(&status, &exchange.accepted);
+            exchange.record.failure = Some(status);
+            reply
+        }
+    };
+    let headers = reply.headers_mut();
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, http::HeaderValue::from_static("no-cache, private"));
+    }
+    reply::set(&mut reply, AUDIT_ID, &exchange.record.audit_id);
+    warnings::write(&mut reply, &exchange.context.warnings.lock());
+    exchange.record.code = reply.status().as_u16();
+    exchange.record.annotations.append(&mut exchange.context.audit.lock());
+    let streams = exchange.info.is_long_running() && reply.status().as_u16() < 300;
+    let answered = Answered {
+        info: &exchange.info,
+        dry_run: exchange.query.first("dryRun").is_some(),
+        known_resource: exchange.known_resource,
+        long_running: streams,
+    };
+    shared.metrics.answered(&answered, reply.status(), shared.env.elapsed().saturating_sub(exchange.started));
+    if streams {
+        let counted = shared.metrics.streaming(&answered);
+        audit(shared, &exchange, Stage::ResponseStarted).await;
+        let (parts, body) = reply.into_parts();
+        let end = AuditEnd::new(shared, exchange);
+        return Reply::from_parts(parts, reply::guarded(body, (counted, end)));
+    }
+    audit(shared, &exchange, stage).await;
+    reply
+}
+
+async fn audit(shared: &Shared, exchange: &Exchange, stage: Stage) {
+    let Some(log) = &shared.audit else { return };
+    if is_logged(&exchange.info, exchange.record.code) {
+        log.write(exchange.record.line(&exchange.info, stage, shared.env.now())).await;
+    }
+}
+
+/// Writes the end of a stream into the audit log when it is dropped.
+struct AuditEnd {
+    log: Option<crate::audit::Log>,
+    env: ironclad_env::Env,
+    info: RequestInfo,
+    record: Record,
+}
+
+impl AuditEnd {
+    fn new(shared: &Shared, exchange: Exchange) -> Self {
+        let log = shared.audit.clone().filter(|_| is_logged(&exchange.info, exchange.record.code));
+        Self { log, env: shared.env.clone(), info: exchange.info, record: exchange.record }
+    }
+}
+
+impl Drop for AuditEnd {
+    fn drop(&mut self) {
+        if let Some(log) = &self.log {
+            log.write_now(self.record.line(&self.info, Stage::ResponseComplete, self.env.now()));
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The operation that a request asks for: verb, options and body.
+
+use hyper::body::Incoming;
+use ironclad_api::params::{DeleteOptions, GetOptions, ListOptions, WriteOptions};
+use ironclad_api::status::Status;
+use ironclad_api::{json, yaml};
+use ironclad_client::{Body, Operation, Patch, PatchKind};
+
+use super::Asked;
+use crate::body;
+use crate::negotiate::{self, Encoding};
+
+pub async fn read(asked: &Asked<'_>, incoming: Incoming) -> Result<Operation, Status> {
+    let (query, headers) = (asked.query, &asked.parts.headers);
+    let resource = asked.served.gvr.group_resource();
+    Ok(match &*asked.info.verb {
+        "get" => Operation::Get(GetOptions::from_query(query)?),
+        "list" => Operation::List(ListOptions::from_query(query, &resource)?),
+        "create" => {
+            let body = object(asked, incoming).await?;
+            Operation::Create(body, WriteOptions::from_query(query, "CreateOptions")?)
+        }
+        "update" => {
+            let body = object(asked, incoming).await?;
+            Operation::Update(body, WriteOptions::from_query(query, "UpdateOptions")?)
+        }
+        "patch" => {
+            let kind = negotiate::patch(headers, asked.is_builtin())?;
+            let body = body::read(incoming).await?;
+            let options = WriteOptions::from_query(query, "PatchOptions")?;
+            // An explicit `force=false` is as wrong as `true`, and only visible here.
+            let force = options.force || (kind != PatchKind::Apply && query.first("force").is_some());
+            Operation::Patch(Patch { kind, body }, WriteOptions { force, ..options })
+        }
+        "delete" => Operation::Delete(delete_options(asked, incoming).await?),
+        "deletecollection" => {
+            let list = ListOptions::from_query(query, &resource)?;
+            Operation::DeleteCollection(list, delete_options(asked, incoming).await?)
+        }
+        verb => return Err(Status::method_not_supported(&resource, verb)),
+    })
+}
+
+async fn object(asked: &Asked<'_>, incoming: Incoming) -> Result<Body, Status> {
+    let encoding = negotiate::body(&asked.parts.headers)?;
+    let bytes = body::read(incoming).await?;
+    Ok(match encoding {
+        Encoding::Json => Body::Json(bytes),
+        Encoding::Yaml => Body::Yaml(bytes),
+    })
+}
+
+/// From the body if there is one, else from the query.
+async fn delete_options(asked: &Asked<'_>, incoming: Incoming) -> Result<DeleteOptions, Status> {
+    let bytes = body::read(incoming).await?;
+    if bytes.is_empty() {
+        return DeleteOptions::from_query(asked.query);
+    }
+    let value = match negotiate::body(&asked.parts.headers)? {
+        Encoding::Json => json::decode(&bytes).map(|decoded| decoded.value).map_err(|error| {
+            Status::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
+        })?,
+        Encoding::Yaml => {
+            let decoded = yaml::decode(&bytes).map_err(|error| Status::bad_request(error.converting()))?;
+            decoded.value
+        }
+    };
+    DeleteOptions::from_body(&value)
+}

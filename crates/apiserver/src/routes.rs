@@ -1,0 +1,98 @@
+//! Paths that are not of resources.
+
+use http::{HeaderMap, Method};
+use ironclad_api::params::Query;
+use ironclad_api::status::Status;
+use serde_json::json;
+
+use crate::health::{self, not_found};
+use crate::negotiate::Accepted;
+use crate::reply::{self, Reply};
+use crate::server::Shared;
+
+/// Answers a request that has been authorized.
+pub async fn serve(
+    shared: &Shared,
+    method: &Method,
+    path: &str,
+    query: &Query,
+    headers: &HeaderMap,
+) -> Result<Reply, Status> {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return Ok(reply::text(405, "405: Method Not Allowed\n"));
+    }
+    if let Some(reply) = health::serve(&shared.checks(), path, query) {
+        return Ok(reply);
+    }
+    // For documents that know no other form.
+    let indented = Accepted { pretty: true, ..Accepted::default() };
+    match path.trim_end_matches('/') {
+        "" => Ok(reply::value(200, &indented, &json!({"paths": index(shared)}))),
+        "/version" => Ok(reply::value(200, &indented, &shared.version)),
+        "/metrics" => Ok(shared.metrics.page()),
+        "/.well-known/openid-configuration" => {
+            Ok(document(shared.oidc.as_ref().map(|oidc| &oidc.configuration), "application/json"))
+        }
+        "/openid/v1/jwks" => {
+            Ok(document(shared.oidc.as_ref().map(|oidc| &oidc.keys), "application/jwk-set+json"))
+        }
+        "/openapi/v2" => shared.openapi.v2(&shared.engine.registry().kinds(), headers).await,
+        "/openapi/v3" => Ok(shared.openapi.v3_index(&shared.engine.registry().kinds())),
+        other => {
+            let kinds = shared.engine.registry().kinds();
+            if let Some(group_version) = other.strip_prefix("/openapi/v3/") {
+                return shared.openapi.v3(&kinds, group_version, query, headers).await;
+            }
+            match other.split('/').nth(1) {
+                Some("api" | "apis") => shared.discovery.serve(&kinds, other, query, headers),
+                _ => Ok(not_found()),
+            }
+        }
+    }
+}
+
+fn document(value: Option<&serde_json::Value>, media_type: &'static str) -> Reply {
+    match value {
+        Some(value) => {
+            let mut reply = reply::bytes(200, media_type, serde_json::to_vec(value).unwrap_or_default());
+            reply::set(&mut reply, http::header::CACHE_CONTROL, "public, max-age=3600");
+            reply
+        }
+        None => not_found(),
+    }
+}
+
+/// What `/` lists.
+fn index(shared: &Shared) -> Vec<String> {
+    let kinds = shared.engine.registry().kinds();
+    let mut paths: Vec<String> = [
+        "/.well-known/openid-configuration",
+        "/api",
+        "/apis",
+        "/healthz",
+        "/livez",
+        "/metrics",
+        "/openapi/v2",
+        "/openapi/v3",
+        "/openid/v1/jwks",
+        "/readyz",
+        "/version",
+    ]
+    .map(str::to_owned)
+    .into();
+    for served in kinds.all_served() {
+        let (group, version) = (&served.gvr.group, &served.gvr.version);
+        match &**group {
+            "" => paths.push(format!("/api/{version}")),
+            group => paths.extend([format!("/apis/{group}"), format!("/apis/{group}/{version}")]),
+        }
+    }
+    for check in shared.checks() {
+        let roots: &[&str] =
+            if check.liveness { &["healthz", "livez", "readyz"] } else { &["healthz", "readyz"] };
+        paths.extend(roots.iter().map(|root| format!("/{root}/{}", check.name)));
+    }
+    paths.sort_unstable();
+    paths.dedup();
+    paths
+}

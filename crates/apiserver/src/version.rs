@@ -1,0 +1,45 @@
+//! `/version`.
+
+use serde::Serialize;
+
+/// `version.Info`. `kubectl version` reads it, and clients gate features on `minor`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Version {
+    pub major: String,
+    pub minor: String,
+    pub git_version: String,
+    pub git_commit: String,
+    pub git_tree_state: String,
+    pub build_date: String,
+    pub go_version: String,
+    pub compiler: String,
+    pub platform: String,
+}
+
+impl Version {
+    /// The Kubernetes whose API this is, with our own version as build metadata of the
+    /// semantic version. `build_date` is RFC 3339.
+    pub fn new(commit: &str, build_date: &str) -> Self {
+        Self {
+            major: "1".into(),
+            minor: "36".into(),
+            git_version: format!("v1.36.2+ironclad-{}", env!("CARGO_PKG_VERSION")),
+            git_commit: commit.into(),
+            git_tree_state: "clean".into(),
+            build_date: build_date.into(),
+            go_version: "rust".into(),
+            compiler: "rustc".into(),
+            platform: format!("linux/{}", architecture()),
+        }
+    }
+}
+
+/// As Go names it.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
