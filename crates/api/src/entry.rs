@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::gvk::Name;
 use crate::object::{Object, ObjectKey};
 
 /// A committed object: its JSON exactly as it is served, with what indexes and
@@ -18,29 +17,38 @@ pub struct Entry {
     /// The store's revision that committed this version: `metadata.resourceVersion`.
     pub revision: u64,
     pub labels: BTreeMap<String, String>,
-    pub fields: Fields,
+    fields: Fields,
     /// Carries its resourceVersion already.
     pub json: Bytes,
     typed: OnceLock<Option<Arc<dyn Any + Send + Sync>>>,
 }
 
-/// The texts of a kind's selectable fields beyond `metadata.name` and `metadata.namespace`.
-/// The names are the kind's and shared by all its entries.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Reads the kind's selectable fields, beyond `metadata.name` and `metadata.namespace`, out
+/// of an object's bytes.
+pub trait FieldReader: Send + Sync + 'static {
+    /// Which of the kind's fields has this name.
+    fn position(&self, name: &str) -> Option<usize>;
+
+    /// The texts of all fields, in the kind's order.
+    fn read(&self, json: &[u8]) -> Box<[Box<str>]>;
+}
+
+/// An entry's selectable fields. They are read at first use: most versions of most objects
+/// are never asked for them.
+#[derive(Clone, Default)]
 pub struct Fields {
-    pub names: Arc<[Name]>,
-    pub values: Box<[Box<str>]>,
+    reader: Option<Arc<dyn FieldReader>>,
+    texts: OnceLock<Box<[Box<str>]>>,
 }
 
 impl Fields {
-    pub fn get(&self, name: &str) -> Option<&str> {
-        let at = self.names.iter().position(|known| known == name)?;
-        self.values.get(at).map(|value| &**value)
+    pub fn read_by(reader: Arc<dyn FieldReader>) -> Self {
+        Self { reader: Some(reader), texts: OnceLock::new() }
     }
 }
 
 /// What is parsed of an entry beside its bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct EntryMeta {
     pub key: ObjectKey,
     pub uid: String,
@@ -69,7 +77,12 @@ impl Entry {
         match name {
             "metadata.name" => Some(&self.key.name),
             "metadata.namespace" => Some(&self.key.namespace),
-            name => self.fields.get(name),
+            name => {
+                let reader = self.fields.reader.as_ref()?;
+                let at = reader.position(name)?;
+                let texts = self.fields.texts.get_or_init(|| reader.read(&self.json));
+                texts.get(at).map(|text| &**text)
+            }
         }
     }
 

@@ -54,7 +54,8 @@ pub fn encode(object: &Object) -> Bytes {
 /// An object in our member order.
 struct Stored<'a>(&'a Object);
 
-/// Metadata without its resourceVersion.
+/// Metadata without its resourceVersion, and with the long managedFields last, so that a
+/// scan finds the short things first.
 struct StoredMetadata<'a>(Option<&'a Map<String, Value>>);
 
 impl Serialize for Stored<'_> {
@@ -74,8 +75,10 @@ impl Serialize for Stored<'_> {
 
 impl Serialize for StoredMetadata<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let members = self.0.into_iter().flatten();
-        serializer.collect_map(members.filter(|(name, _)| *name != "resourceVersion"))
+        let (owners, revision) = ("managedFields", "resourceVersion");
+        let first = self.0.into_iter().flatten().filter(|(name, _)| *name != owners && *name != revision);
+        let last = self.0.into_iter().flatten().filter(|(name, _)| *name == owners);
+        serializer.collect_map(first.chain(last))
     }
 }
 

@@ -7,6 +7,7 @@ pub mod token;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ironclad_api::entry::{EntryMeta, Fields};
 use ironclad_api::params::GetOptions;
 use ironclad_api::status::Status;
 use ironclad_api::{Entry, Object, ObjectKey};
@@ -75,7 +76,9 @@ impl Engine {
 /// The entry of another encoding of the same version of an object.
 pub(crate) fn reencoded(entry: &Entry, object: &Object) -> Arc<Entry> {
     let json = codec::stamp(&codec::encode(object), entry.revision);
-    Arc::new(Entry::new(entry.meta(), entry.revision, json))
+    // Selectable fields are read from the stored version only.
+    let meta = EntryMeta { fields: Fields::default(), ..entry.meta() };
+    Arc::new(Entry::new(meta, entry.revision, json))
 }
 
 /// The key of an object in the cache, from its target.

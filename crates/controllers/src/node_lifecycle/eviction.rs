@@ -30,7 +30,7 @@ impl Controller for TaintEviction {
                 let node = change
                     .new
                     .as_ref()
-                    .and_then(|entry| entry.fields.get("spec.nodeName").map(str::to_owned));
+                    .and_then(|entry| entry.field("spec.nodeName").map(str::to_owned));
                 let node = node.filter(|node| !node.is_empty()).map(ObjectKey::cluster);
                 node.filter(|node| has_no_execute(cache, node)).into_iter().collect()
             }),

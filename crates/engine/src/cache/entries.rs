@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ironclad_api::entry::Fields;
 use ironclad_api::{Entry, Object};
 
-use crate::codec::{self, AtRest, EventType, Framed};
+use crate::codec::{self, AtRest, EventType, Framed, scan};
 use crate::registry::Kind;
 use crate::shape;
 
@@ -51,7 +52,8 @@ pub(crate) fn entry_of_written(kind: &Kind, encoded: &[u8], revision: u64) -> Re
 
 /// The entry of served bytes.
 pub(crate) fn parsed(kind: &Kind, json: Bytes, revision: u64) -> Result<Arc<Entry>, EntryError> {
-    let meta = kind.scan.scan(&json).map_err(|error| EntryError::Malformed(error.to_string()))?;
+    let mut meta = scan::meta(&json).map_err(|error| EntryError::Malformed(error.to_string()))?;
+    meta.fields = Fields::read_by(kind.fields.clone());
     Ok(Arc::new(Entry::new(meta, revision, json)))
 }
 

@@ -3,18 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
-use ironclad_api::ObjectKey;
-use ironclad_api::entry::{EntryMeta, Fields};
-use ironclad_api::gvk::Name;
+use ironclad_api::entry::{EntryMeta, FieldReader};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::strategy::SelectableField;
 
-/// A kind's selectable fields, prepared for scanning.
+/// A kind's selectable fields, prepared for reading.
 pub struct FieldScan {
-    names: Arc<[Name]>,
     fields: Vec<SelectableField>,
     /// The paths of all sources as one tree; leaves number the slots.
     wanted: Wanted,
@@ -51,49 +47,51 @@ impl FieldScan {
         let mut wanted = Wanted::default();
         let sources = fields.iter().flat_map(|field| &field.sources);
         let slots = sources.enumerate().map(|(slot, path)| wanted.add(path, slot)).count();
-        let names = fields.iter().map(|field| field.name.clone()).collect();
-        Self { names, fields: fields.to_vec(), wanted, slots }
+        Self { fields: fields.to_vec(), wanted, slots }
     }
 
     pub fn fields(&self) -> &[SelectableField] {
         &self.fields
     }
+}
 
-    /// Scans stored or served bytes.
-    pub fn scan(&self, json: &[u8]) -> Result<EntryMeta, serde_json::Error> {
-        let mut found = Found { meta: None, slots: vec![None; self.slots] };
-        let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let outcome = deserializer.deserialize_map(Root { scan: self, found: &mut found });
-        match found.meta {
-            // Without selectable fields the scan stops after the metadata, in the middle of the bytes.
-            Some(meta) if self.slots == 0 || outcome.is_ok() => Ok(self.finish(meta, &found.slots)),
-            _ => Err(outcome.err().unwrap_or_else(|| serde_json::Error::missing_field("metadata"))),
-        }
+impl FieldReader for FieldScan {
+    fn position(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field.name == name)
     }
 
-    fn finish(&self, mut meta: EntryMeta, slots: &[Option<String>]) -> EntryMeta {
+    fn read(&self, json: &[u8]) -> Box<[Box<str>]> {
+        let mut slots = vec![None; self.slots];
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let pick = Pick { wanted: &self.wanted, slots: &mut slots };
+        // Stored bytes are JSON; should they not be, the fields are absent.
+        let _ = pick.deserialize(&mut deserializer);
         let mut slots = slots.iter();
-        let values = self.fields.iter().map(|field| {
+        let texts = self.fields.iter().map(|field| {
             let mut sources =
                 slots.by_ref().take(field.sources.len()).flatten().filter(|text| !text.is_empty());
             let text: Box<str> = sources.next().map_or(field.absent, String::as_str).into();
             sources.for_each(drop);
             text
         });
-        meta.fields = Fields { values: values.collect(), names: self.names.clone() };
-        meta
+        texts.collect()
     }
 }
 
-struct Found {
-    meta: Option<EntryMeta>,
-    slots: Vec<Option<String>>,
+/// Reads what is kept beside an entry's bytes. It stops as soon as it has that, which is long
+/// before the end: `managedFields` comes last in the metadata, and the metadata before the rest.
+pub fn meta(json: &[u8]) -> Result<EntryMeta, serde_json::Error> {
+    let mut found = None;
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let outcome = deserializer.deserialize_map(Root(&mut found));
+    match found {
+        // The outcome is an error that the bytes go on.
+        Some(meta) if !meta.key.name.is_empty() => Ok(meta),
+        _ => Err(outcome.err().unwrap_or_else(|| serde_json::Error::missing_field("metadata.name"))),
+    }
 }
 
-struct Root<'a> {
-    scan: &'a FieldScan,
-    found: &'a mut Found,
-}
+struct Root<'a>(&'a mut Option<EntryMeta>);
 
 impl<'de> Visitor<'de> for Root<'_> {
     type Value = ();
@@ -103,18 +101,68 @@ impl<'de> Visitor<'de> for Root<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key_seed(RootKey(&self.scan.wanted))? {
+        while let Some(key) = map.next_key_seed(Key(&["metadata"]))? {
+            if key == 0 {
+                return map.next_value_seed(Meta(self.0));
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
+}
+
+/// A member's place in a list of names; one past the end for others.
+struct Key(&'static [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = usize;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+        deserializer.deserialize_identifier(self)
+    }
+}
+
+impl Visitor<'_> for Key {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<usize, E> {
+        Ok(self.0.iter().position(|known| *known == name).unwrap_or(self.0.len()))
+    }
+}
+
+/// Reads name, namespace, uid and labels.
+struct Meta<'a>(&'a mut Option<EntryMeta>);
+
+impl<'de> DeserializeSeed<'de> for Meta<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Meta<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object's metadata")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let meta = self.0.insert(EntryMeta::default());
+        let names = &["name", "namespace", "uid", "labels", "managedFields"];
+        while let Some(key) = map.next_key_seed(Key(names))? {
             match key {
-                Key::Metadata => {
-                    self.found.meta = Some(map.next_value_seed(Meta)?);
-                    if self.scan.slots == 0 {
-                        return Ok(());
-                    }
-                }
-                Key::Wanted(wanted) => {
-                    map.next_value_seed(Pick { wanted, slots: &mut self.found.slots })?;
-                }
-                Key::Other => {
+                0 => meta.key.name = map.next_value()?,
+                1 => meta.key.namespace = map.next_value()?,
+                2 => meta.uid = map.next_value()?,
+                3 => meta.labels = map.next_value::<Option<BTreeMap<String, String>>>()?.unwrap_or_default(),
+                4 if !meta.key.name.is_empty() => return Ok(()),
+                _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
@@ -123,34 +171,27 @@ impl<'de> Visitor<'de> for Root<'_> {
     }
 }
 
-enum Key<'a> {
-    Metadata,
-    Wanted(&'a Wanted),
-    Other,
-}
+// === selectable fields ===
 
-struct RootKey<'a>(&'a Wanted);
+struct PathKey<'a>(&'a Wanted);
 
-impl<'de, 'a> DeserializeSeed<'de> for RootKey<'a> {
-    type Value = Key<'a>;
+impl<'de, 'a> DeserializeSeed<'de> for PathKey<'a> {
+    type Value = Option<&'a Wanted>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_identifier(self)
     }
 }
 
-impl<'a> Visitor<'_> for RootKey<'a> {
-    type Value = Key<'a>;
+impl<'a> Visitor<'_> for PathKey<'a> {
+    type Value = Option<&'a Wanted>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a field name")
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Key<'a>, E> {
-        Ok(match name {
-            "metadata" => Key::Metadata,
-            name => self.0.child(name).map_or(Key::Other, Key::Wanted),
-        })
+    fn visit_str<E>(self, name: &str) -> Result<Option<&'a Wanted>, E> {
+        Ok(self.0.child(name))
     }
 }
 
@@ -184,12 +225,10 @@ impl<'de> Visitor<'de> for Pick<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key_seed(RootKey(self.wanted))? {
+        while let Some(key) = map.next_key_seed(PathKey(self.wanted))? {
             match key {
-                Key::Wanted(wanted) => map.next_value_seed(Pick { wanted, slots: self.slots })?,
-                Key::Metadata | Key::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+                Some(wanted) => map.next_value_seed(Pick { wanted, slots: self.slots })?,
+                None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(())
@@ -230,104 +269,41 @@ impl<'de> Visitor<'de> for Pick<'_> {
     }
 }
 
-/// Reads name, namespace, uid and labels.
-struct Meta;
-
-impl<'de> DeserializeSeed<'de> for Meta {
-    type Value = EntryMeta;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<EntryMeta, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Meta {
-    type Value = EntryMeta;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object's metadata")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<EntryMeta, A::Error> {
-        let mut meta = EntryMeta { key: ObjectKey::default(), ..EntryMeta::default() };
-        while let Some(key) = map.next_key_seed(MetaKey)? {
-            match key {
-                MetaField::Name => meta.key.name = map.next_value()?,
-                MetaField::Namespace => meta.key.namespace = map.next_value()?,
-                MetaField::Uid => meta.uid = map.next_value()?,
-                MetaField::Labels => {
-                    meta.labels = map.next_value::<Option<BTreeMap<String, String>>>()?.unwrap_or_default();
-                }
-                MetaField::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(meta)
-    }
-}
-
-enum MetaField {
-    Name,
-    Namespace,
-    Uid,
-    Labels,
-    Other,
-}
-
-struct MetaKey;
-
-impl<'de> DeserializeSeed<'de> for MetaKey {
-    type Value = MetaField;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<MetaField, D::Error> {
-        deserializer.deserialize_identifier(self)
-    }
-}
-
-impl Visitor<'_> for MetaKey {
-    type Value = MetaField;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a metadata field's name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<MetaField, E> {
-        Ok(match name {
-            "name" => MetaField::Name,
-            "namespace" => MetaField::Namespace,
-            "uid" => MetaField::Uid,
-            "labels" => MetaField::Labels,
-            _ => MetaField::Other,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ironclad_api::ObjectKey;
 
-    const POD: &str = r#"{"kind":"Pod","apiVersion":"v1","metadata":{"managedFields":[{"fieldsV1":{"f:a":{}}}],
-        "labels":{"app":"x"},"name":"p","namespace":"ns","uid":"u-1"},
+    const POD: &str = r#"{"kind":"Pod","apiVersion":"v1","metadata":{
+        "labels":{"app":"x"},"name":"p","namespace":"ns","uid":"u-1","managedFields":[{"fieldsV1":{"f:a":{}}}]},
         "spec":{"nodeName":"n1","hostNetwork":true,"containers":[{"nodeName":"no"}]},"status":{"phase":""}}"#;
 
     #[test]
     fn metadata_is_read_without_the_rest() {
-        let meta = FieldScan::new(&[]).scan(POD.as_bytes()).expect("scans");
-        assert_eq!(meta.key, ObjectKey::new("ns", "p"));
-        assert_eq!(meta.uid, "u-1");
-        assert_eq!(meta.labels.get("app").map(String::as_str), Some("x"));
+        let check = |json: &str| {
+            let meta = meta(json.as_bytes()).expect("scans");
+            assert_eq!((meta.key, meta.uid.as_str()), (ObjectKey::new("ns", "p"), "u-1"));
+            assert_eq!(meta.labels.get("app").map(String::as_str), Some("x"));
+        };
+        check(POD);
+        check(
+            r#"{"metadata":{"managedFields":[],"labels":{"app":"x"},"name":"p","namespace":"ns","uid":"u-1"}}"#,
+        );
+        check(r#"{"a":[1],"metadata":{"labels":{"app":"x"},"name":"p","namespace":"ns","uid":"u-1"}}"#);
     }
 
     #[test]
     fn selectable_fields_are_read_by_path() {
         let check = |field: SelectableField, want: &str| {
             let name = field.name.clone();
-            let meta = FieldScan::new(&[SelectableField::at("spec.other"), field])
-                .scan(POD.as_bytes())
-                .expect("scans");
-            assert_eq!(meta.fields.get(&name), Some(want), "{name}");
-            assert_eq!(meta.fields.get("spec.other"), Some(""));
+            let scan = FieldScan::new(&[SelectableField::at("spec.other"), field]);
+            let texts = scan.read(POD.as_bytes());
+            let text = |name: &str| scan.position(name).and_then(|at| texts.get(at)).map(|text| &**text);
+            assert_eq!(
+                (text(&name), text("spec.other"), text("spec")),
+                (Some(want), Some(""), None),
+                "{name}"
+            );
         };
         check(SelectableField::at("spec.nodeName"), "n1");
         check(SelectableField::at("spec.hostNetwork"), "true");
@@ -335,15 +311,17 @@ mod tests {
         check(SelectableField::at("status.phase").or("Pending"), "Pending");
         check(SelectableField::from("source", ["status.phase", "spec.nodeName"]), "n1");
         check(SelectableField::at("spec.containers"), "");
+        check(SelectableField::at("metadata.uid"), "u-1");
     }
 
     #[test]
     fn what_is_not_an_object_is_refused() {
-        let check = |json: &str| assert!(FieldScan::new(&[]).scan(json.as_bytes()).is_err(), "{json}");
+        let check = |json: &str| assert!(meta(json.as_bytes()).is_err(), "{json}");
         check("");
         check("[]");
         check(r#"{"kind":"A"}"#);
         check(r#"{"metadata":[]}"#);
         check(r#"{"metadata":{"name":1}}"#);
+        check(r#"{"metadata":{"uid":"x"}}"#);
     }
 }

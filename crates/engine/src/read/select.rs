@@ -22,7 +22,7 @@ pub struct Selection {
 impl Selection {
     /// Refuses selectors over fields that the kind does not offer.
     pub fn new(served: &Served, target: &Target, options: &ListOptions) -> Result<Self, Status> {
-        let known = served.kind.scan.fields();
+        let known = served.kind.fields.fields();
         for term in options.field_selector.terms() {
             let field = term.field.as_str();
             if !matches!(field, "metadata.name" | "metadata.namespace")

@@ -1,5 +1,6 @@
 //! A kind as it runs: its strategy, where it is stored, and its cached objects.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,15 +22,18 @@ pub struct Kind {
     pub resource: GroupResource,
     /// The stored version.
     pub storage: GroupVersionKind,
-    pub(crate) scan: FieldScan,
+    pub(crate) fields: Arc<FieldScan>,
     pub(crate) objects: Arc<Objects>,
     /// `/registry/pods/`
     prefix: String,
 }
 
-/// A kind in one of its versions.
+/// A kind in one of its versions. Cheap to clone.
 #[derive(Clone)]
-pub struct Served {
+pub struct Served(Arc<ServedVersion>);
+
+/// What a [`Served`] points to.
+pub struct ServedVersion {
     pub kind: Arc<Kind>,
     pub gvr: GroupVersionResource,
     pub gvk: GroupVersionKind,
@@ -51,7 +55,7 @@ impl Kind {
         Self {
             resource: GroupResource::new(storage.group.clone(), spec.resource.clone()),
             storage: storage.kind(spec.kind.clone()),
-            scan: FieldScan::new(&spec.selectable),
+            fields: Arc::new(FieldScan::new(&spec.selectable)),
             prefix: format!("{ROOT}{path}/"),
             objects,
             strategy,
@@ -113,6 +117,14 @@ fn group_version(spec: &KindSpec, version: &VersionSpec) -> GroupVersion {
     GroupVersion { group, version: version.version.clone() }
 }
 
+impl Deref for Served {
+    type Target = ServedVersion;
+
+    fn deref(&self) -> &ServedVersion {
+        &self.0
+    }
+}
+
 impl Served {
     /// The served versions of a kind, most preferred first.
     pub fn all(kind: &Arc<Kind>) -> Vec<Self> {
@@ -120,16 +132,18 @@ impl Served {
         let served = spec.versions.iter().enumerate().filter(|(_, version)| version.served);
         let make = |(at, version): (usize, &VersionSpec)| {
             let group_version = group_version(spec, version);
-            Self {
+            Self(Arc::new(ServedVersion {
                 kind: kind.clone(),
                 gvr: group_version.resource(spec.resource.clone()),
                 gvk: group_version.kind(spec.kind.clone()),
                 version: at,
-            }
+            }))
         };
         served.map(make).collect()
     }
+}
 
+impl ServedVersion {
     pub fn strategy(&self) -> &Arc<dyn Strategy> {
         &self.kind.strategy
     }
