@@ -6,7 +6,6 @@
 
 pub mod cluster_role_aggregation;
 pub mod deployment;
-pub mod event_ttl;
 pub mod garbage_collector;
 pub mod namespace;
 pub mod node_lifecycle;
@@ -38,7 +37,6 @@ pub fn all(settings: &Settings) -> Vec<Arc<dyn Controller>> {
         Arc::new(deployment::DeploymentController),
         Arc::new(service_endpoints::endpoints::EndpointsController),
         Arc::new(service_endpoints::slices::EndpointSlices),
-        Arc::new(event_ttl::EventTtl),
         Arc::new(garbage_collector::GarbageCollector::default()),
         Arc::new(namespace::NamespaceLifecycle),
         Arc::new(node_lifecycle::NodeLifecycle::default()),

@@ -17,7 +17,6 @@ const fn resource(group: &'static str, version: &'static str, plural: &'static s
 
 pub const CONFIG_MAPS: Resource = resource("", "v1", "configmaps");
 pub const ENDPOINTS: Resource = resource("", "v1", "endpoints");
-pub const EVENTS: Resource = resource("", "v1", "events");
 pub const NAMESPACES: Resource = resource("", "v1", "namespaces");
 pub const NODES: Resource = resource("", "v1", "nodes");
 pub const PODS: Resource = resource("", "v1", "pods");

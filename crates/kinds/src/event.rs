@@ -1,6 +1,8 @@
 //! Events, in both groups: stored as `v1 Event`, served as `events.k8s.io/v1` too.
 
 use ironclad_api::params::PropagationPolicy;
+use std::time::Duration;
+
 use ironclad_api::{FieldError, GroupVersion, Object, Path, Status, validation};
 use ironclad_engine::strategy::{KindSpec, Preparation, Scope, SelectableField, Strategy, VersionSpec};
 use ironclad_env::BoxFuture;
@@ -80,6 +82,11 @@ impl Strategy for Event {
 
     fn default_propagation(&self) -> Option<PropagationPolicy> {
         None
+    }
+
+    /// Upstream's `--event-ttl`.
+    fn time_to_live(&self) -> Option<Duration> {
+        Some(Duration::from_secs(3600))
     }
 
     fn default(&self, event: &mut Object) {
