@@ -207,16 +207,15 @@ impl Engine {
         }
     }
 
-    /// Lets a stream to an object (exec, attach, proxy) through: authorization with `verb`, the
-    /// object's existence, and admission, which sees the stream's options as the object.
+    /// Lets an authorized stream to an object (exec, attach, proxy) through: the object must
+    /// exist, and admission sees the stream's options as the object. Answers with the object
+    /// that the stream goes to.
     pub async fn connect(
         &self,
         context: &Context,
-        verb: &str,
         target: &Target,
         options: &mut Object,
     ) -> Result<Arc<Entry>, Status> {
-        self.authorize(context, verb, target).await?;
         let served = self.served(target)?;
         let Some(subresource) = served.subresource(&target.subresource) else {
             return Err(Status::unknown_path());

@@ -141,8 +141,8 @@ impl Cluster {
     fn apply(&self, events: Vec<Event>) {
         let Some(revision) = events.first().map(|event| event.revision) else { return };
         let kinds = self.registry.kinds();
-        let prepared: Vec<Prepared> =
-            events.into_iter().filter_map(|event| self.prepare(&kinds, event)).collect();
+        let prepare = |event| contained("making an entry", || self.prepare(&kinds, event)).flatten();
+        let prepared: Vec<Prepared> = events.into_iter().filter_map(prepare).collect();
         let observers = self.observers.lock();
         for changes in prepared.chunk_by(|a, b| Arc::ptr_eq(&a.kind, &b.kind)) {
             if let Some(first) = changes.first() {
@@ -241,7 +241,16 @@ impl Cluster {
 
 fn tell(observers: &[Subscription], change: &Change) {
     let wanted = observers.iter().filter(|subscription| subscription.wants(&change.resource));
-    wanted.for_each(|subscription| subscription.observer.changed(change));
+    wanted.for_each(|subscription| {
+        contained("an observer", || subscription.observer.changed(change));
+    });
+}
+
+/// Runs what belongs to a kind or a controller. Its panic must not end the applier, without
+/// which nothing would be seen any more.
+fn contained<T>(what: &str, run: impl FnOnce() -> T) -> Option<T> {
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+    outcome.inspect_err(|_| tracing::error!("{what} panicked; the cache goes on without it")).ok()
 }
 
 /// What an observer has to be told to get from the old state to the new one.

@@ -67,7 +67,7 @@ impl Engine {
         options: &DeleteOptions,
     ) -> Result<Option<Response>, Status> {
         check_preconditions(served, &current, options)?;
-        let removal = decide(served.strategy().as_ref(), current.object.clone(), options, self.env.now());
+        let removal = decide(served.strategy().as_ref(), &current.object, options, self.env.now());
         if removal != Removal::Pending {
             self.admit_delete(context, served, target, &current.object, options).await?;
         }
@@ -169,36 +169,50 @@ fn check_preconditions(served: &Served, current: &Current, options: &DeleteOptio
 /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/>.
 pub(crate) fn decide(
     strategy: &dyn Strategy,
-    mut object: Object,
+    object: &Object,
     options: &DeleteOptions,
     now: Timestamp,
 ) -> Removal {
     // A negative period counts as the shortest one.
     let requested = options.grace_period_seconds.map(|seconds| if seconds < 0 { 1 } else { seconds });
     let was_deleting = object.deletion_timestamp().is_some();
-    let period = match strategy.grace_period(&object, requested) {
-        None => None,
-        Some(period) if !was_deleting => {
-            mark(&mut object, after(now, period), period);
-            Some(period)
-        }
-        Some(_) => match (grace(&object), requested) {
-            (0, _) => None,
-            (current, Some(period)) if period < current => Some(shorten(&mut object, current, period, now)),
+    let end = match strategy.grace_period(object, requested) {
+        None => End::Ungraceful,
+        Some(period) if !was_deleting => End::In { at: after(now, period), period },
+        Some(_) => match (grace(object), requested) {
+            (0, _) => End::Ungraceful,
+            (current, Some(period)) if period < current => shortened(object, current, period, now),
             _ => return Removal::Pending,
         },
     };
-    set_collection_finalizers(strategy, &mut object, options);
-    let held = object.finalizers().next().is_some() || strategy.held_back(&object);
-    match period {
-        Some(period) if held || period > 0 => {}
-        None if held => mark_ungraceful(&mut object, now),
-        _ => return Removal::Now,
+    let finalizers = collection_finalizers(strategy, object, options);
+    let held = match &finalizers {
+        Some(finalizers) => !finalizers.is_empty(),
+        None => object.finalizers().next().is_some(),
+    } || strategy.held_back(object);
+    let graceful = matches!(end, End::In { period, .. } if period > 0);
+    if !held && !graceful {
+        return Removal::Now;
     }
+    let mut object = object.clone();
+    match finalizers {
+        Some(finalizers) if finalizers.is_empty() => drop(object.remove_meta("finalizers")),
+        Some(finalizers) => object.set_meta("finalizers", finalizers),
+        None => {}
+    }
+    mark(&mut object, end, now);
     if !was_deleting {
         strategy.deleting(&mut object);
     }
     Removal::Linger(object)
+}
+
+/// When a lingering object is to end.
+enum End {
+    /// After its grace, in seconds.
+    In { at: Timestamp, period: i64 },
+    /// As soon as nothing holds it back.
+    Ungraceful,
 }
 
 /// Whether an update is the end of an object that was only waiting for its finalizers.
@@ -219,66 +233,50 @@ fn after(time: Timestamp, seconds: i64) -> Timestamp {
     time.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
 
-/// Marks an object as being deleted, which is a new generation.
-fn mark(object: &mut Object, at: Timestamp, period: i64) {
-    object.set_meta("deletionTimestamp", time::format(at));
-    object.set_meta("deletionGracePeriodSeconds", period);
+/// Marks an object as being deleted. The first time, that is a new generation.
+fn mark(object: &mut Object, end: End, now: Timestamp) {
+    let standing = object.deletion_timestamp().and_then(|text| text.parse::<Timestamp>().ok());
     let generation = object.generation();
-    if generation > 0 {
+    if standing.is_none() && generation > 0 {
         object.set_meta("generation", generation + 1);
     }
-}
-
-/// Marks an object without grace; one that was to end later ends now.
-fn mark_ungraceful(object: &mut Object, now: Timestamp) {
-    let standing = object.deletion_timestamp().and_then(|text| text.parse::<Timestamp>().ok());
-    match standing {
-        None => mark(object, now, 0),
-        Some(at) => {
-            object.set_meta("deletionTimestamp", time::format(at.min(now)));
-            object.set_meta("deletionGracePeriodSeconds", 0);
-        }
-    }
-}
-
-/// Brings the end forward, though not into the past.
-fn shorten(object: &mut Object, current: i64, mut period: i64, now: Timestamp) -> i64 {
-    let standing = object.deletion_timestamp().and_then(|text| text.parse::<Timestamp>().ok()).unwrap_or(now);
-    let mut end = after(standing, period.saturating_sub(current));
-    if end < now {
-        end = now;
-        period = period.min(1);
-    }
-    object.set_meta("deletionTimestamp", time::format(end));
+    let (at, period) = match end {
+        End::In { at, period } => (at, period),
+        // One that was to end later ends now.
+        End::Ungraceful => (standing.map_or(now, |standing| standing.min(now)), 0),
+    };
+    object.set_meta("deletionTimestamp", time::format(at));
     object.set_meta("deletionGracePeriodSeconds", period);
-    period
 }
 
-/// Sets the finalizers that ask the garbage collector to deal with dependents first.
-fn set_collection_finalizers(strategy: &dyn Strategy, object: &mut Object, options: &DeleteOptions) {
-    let Some(default) = strategy.default_propagation() else { return };
-    let finalizers: Vec<String> = object.finalizers().map(str::to_owned).collect();
-    let has = |name: &str| finalizers.iter().any(|finalizer| finalizer == name);
-    let policy = options.propagation_policy.unwrap_or({
-        if has(ORPHAN) {
-            PropagationPolicy::Orphan
-        } else if has(FOREGROUND) {
-            PropagationPolicy::Foreground
-        } else {
-            default
-        }
+/// The end brought forward, though not into the past.
+fn shortened(object: &Object, current: i64, period: i64, now: Timestamp) -> End {
+    let standing = object.deletion_timestamp().and_then(|text| text.parse::<Timestamp>().ok()).unwrap_or(now);
+    let at = after(standing, period.saturating_sub(current));
+    if at < now { End::In { at: now, period: period.min(1) } } else { End::In { at, period } }
+}
+
+/// The finalizers with those that ask the garbage collector to deal with dependents first;
+/// `None` if they stay as they are.
+fn collection_finalizers(
+    strategy: &dyn Strategy,
+    object: &Object,
+    options: &DeleteOptions,
+) -> Option<Vec<String>> {
+    let default = strategy.default_propagation()?;
+    let has = |name: &str| object.finalizers().any(|finalizer| finalizer == name);
+    let policy = options.propagation_policy.unwrap_or_else(|| match (has(ORPHAN), has(FOREGROUND)) {
+        (true, _) => PropagationPolicy::Orphan,
+        (false, true) => PropagationPolicy::Foreground,
+        (false, false) => default,
     });
-    let mut wanted: Vec<String> =
-        finalizers.iter().filter(|name| !matches!(name.as_str(), ORPHAN | FOREGROUND)).cloned().collect();
+    let others = object.finalizers().filter(|name| !matches!(*name, ORPHAN | FOREGROUND));
+    let mut wanted: Vec<String> = others.map(str::to_owned).collect();
     match policy {
         PropagationPolicy::Orphan => wanted.push(ORPHAN.to_owned()),
         PropagationPolicy::Foreground => wanted.push(FOREGROUND.to_owned()),
         PropagationPolicy::Background => {}
     }
-    let same = wanted.len() == finalizers.len() && wanted.iter().all(|name| has(name));
-    match (same, wanted.is_empty()) {
-        (true, _) => {}
-        (false, true) => drop(object.remove_meta("finalizers")),
-        (false, false) => object.set_meta("finalizers", wanted),
-    }
+    let same = wanted.len() == object.finalizers().count() && wanted.iter().all(|name| has(name));
+    (!same).then_some(wanted)
 }

@@ -134,8 +134,11 @@ impl Vessel {
                 "properties": {field: {"type": "integer"}, "grace": {"type": "integer"}}}}});
             SchemaRef::Custom(Arc::new(structural::resource(&openapi)))
         };
-        let versions =
-            vec![VersionSpec::stored("v2", schema("port")), VersionSpec::converted("v1", schema("door"))];
+        let versions = vec![
+            VersionSpec::stored("v2", schema("port")),
+            VersionSpec::converted("v1", schema("door")),
+            VersionSpec::converted("v2", schema("port")).in_group("ships.example.com"),
+        ];
         Arc::new(Self(KindSpec {
             storage_prefix: Some("example.com/vessels".into()),
             ..spec("example.com", "Vessel", "vessels", versions)

@@ -1,4 +1,5 @@
 use ironclad_api::GroupResource;
+use ironclad_client::Cache;
 use ironclad_engine::{Engine, Parts, Registry, Response};
 use ironclad_store::Store;
 use serde_json::{Value, json};
@@ -41,6 +42,23 @@ fn every_version_shows_the_same_object() {
         400,
         "the API version in the data (example.com/v1) does not match the expected API version (example.com/v2)",
     );
+}
+
+#[test]
+fn a_kind_may_be_served_in_two_groups() {
+    let world = World::new();
+    let body = vessel("v2", "a", json!({"port": 3}));
+    world.check("create", "example.com/v2/vessels ns/", body, 201, json!({}));
+    let want = json!({"apiVersion": "ships.example.com/v2", "spec": {"port": 3}});
+    world.check("get", "ships.example.com/v2/vessels ns/a", (), 200, want.clone());
+    world.check("list", "ships.example.com/v2/vessels", (), 200, json!({"items": [want]}));
+    let missing = "vessels.ships.example.com \"b\" not found";
+    world.check_error("get", "ships.example.com/v2/vessels ns/b", (), &Call::default(), 404, missing);
+    let cache = world.engine.cache();
+    let key = ironclad_api::ObjectKey::new("ns", "a");
+    for group in ["example.com", "ships.example.com"] {
+        assert!(cache.get(&GroupResource::new(group, "vessels"), &key).is_some());
+    }
 }
 
 /// A world that serves config maps only, on the store of another.

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ironclad_api::params::ResourceVersionMatch;
@@ -186,5 +187,86 @@ fn a_dropped_wait_loses_nothing() {
         assert!(never.is_none());
         world.check("create", "v1/configmaps ns/", config_map(name, json!({})), 201, json!({}));
         assert_eq!(now(&mut watch).len(), 1);
+    }
+}
+
+/// Applies events to a state, and refuses what does not follow from it.
+fn replay(state: &mut BTreeMap<String, Value>, last: &mut u64, events: &[Value]) {
+    for event in events {
+        let object = &event["object"];
+        let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let revision: u64 = text("resourceVersion").parse().expect("a number");
+        assert!(revision > *last, "reordered or repeated: {event}");
+        *last = revision;
+        let key = format!("{}/{}", text("namespace"), text("name"));
+        let before = match event["type"].as_str() {
+            Some("ADDED") => state.insert(key, object.clone()).is_none(),
+            Some("MODIFIED") => state.insert(key, object.clone()).is_some(),
+            Some("DELETED") => state.remove(&key).is_some(),
+            _ => false,
+        };
+        assert!(before, "does not follow: {event}");
+    }
+}
+
+#[test]
+fn every_watch_leads_from_its_list_to_the_newest_state() {
+    let world = World::new();
+    let mut seed = 7_u64;
+    let mut random = move |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    let scopes = [
+        ("v1/configmaps", ""),
+        ("v1/configmaps a/", ""),
+        ("v1/configmaps", "l=x"),
+        ("v1/configmaps b/", "l!=x"),
+    ];
+    let list = |scope: (&str, &str)| {
+        let list = world.check_with("list", scope.0, (), &Call::labels(scope.1), 200, json!({}));
+        let revision: u64 =
+            list["metadata"]["resourceVersion"].as_str().expect("text").parse().expect("a number");
+        let items = list["items"].as_array().expect("items").iter();
+        let key = |item: &Value| {
+            let text = |field: &str| item["metadata"][field].as_str().unwrap_or_default().to_owned();
+            format!("{}/{}", text("namespace"), text("name"))
+        };
+        (revision, items.map(|item| (key(item), item.clone())).collect::<BTreeMap<_, _>>())
+    };
+    let mut watches = Vec::new();
+    for _ in 0..600 {
+        let (namespace, name) = (["a", "b"][random(2) as usize], format!("o{}", random(6)));
+        let path = format!("v1/configmaps {namespace}/");
+        match random(10) {
+            0..4 => drop(world.call(
+                "create",
+                &path,
+                labeled(&name, ["x", "y"][random(2) as usize]),
+                &Call::default(),
+            )),
+            4..7 => {
+                let body = labeled(&name, ["x", "y"][random(2) as usize]);
+                drop(world.call("update", &format!("{path}{name}"), body, &Call::default()));
+            }
+            7 => drop(world.call("delete", &format!("{path}{name}"), (), &Call::default())),
+            8 => {
+                let scope = scopes[random(4) as usize];
+                let (revision, state) = list(scope);
+                let mut call = Call::labels(scope.1);
+                call.list.resource_version = Some(revision.max(1));
+                watches.push((scope, start(&world, scope.0, &call), state, revision));
+            }
+            _ => {
+                for (_, watch, state, last) in &mut watches {
+                    replay(state, last, &now(watch));
+                }
+            }
+        }
+    }
+    assert!(watches.len() > 20);
+    for (scope, mut watch, mut state, mut last) in watches {
+        replay(&mut state, &mut last, &now(&mut watch));
+        assert_eq!(state, list(scope).1, "{scope:?}");
     }
 }
