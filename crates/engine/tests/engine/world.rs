@@ -7,8 +7,9 @@ use ironclad_api::params::{DeleteOptions, GetOptions, ListOptions, WriteOptions}
 use ironclad_api::status::Status;
 use ironclad_api::{GroupVersion, Object, fields, labels};
 use ironclad_client::{Body, Operation, Patch, PatchKind, Request, Target};
+use ironclad_engine::codec::Plain as Plaintext;
 use ironclad_engine::{
-    Admission, AdmissionRequest, Attributes, Authorizer, Context, Decision, Engine, Parts, Registry,
+    Admission, AdmissionRequest, AtRest, Attributes, Authorizer, Context, Decision, Engine, Parts, Registry,
     Response, User,
 };
 use ironclad_env::{BoxFuture, SimEnv};
@@ -117,10 +118,20 @@ impl World {
 
     /// An engine that starts on what the store holds.
     pub fn on(env: Arc<SimEnv>, store: Arc<MemoryStore>) -> Self {
+        Self::with(env, store.clone(), store, Arc::new(Plaintext))
+    }
+
+    /// An engine over a store that stands before the one in memory.
+    pub fn with(
+        env: Arc<SimEnv>,
+        store: Arc<MemoryStore>,
+        front: Arc<dyn Store>,
+        at_rest: Arc<dyn AtRest>,
+    ) -> Self {
         let gate = Arc::new(Gate::default());
         let registry = Registry::new([Plain::shared(), Widget::shared(), Vessel::shared()]);
         let parts =
-            Parts::new(env.shared(), store.clone() as Arc<dyn Store>, registry, gate.clone(), gate.clone());
+            Parts { at_rest, ..Parts::new(env.shared(), front, registry, gate.clone(), gate.clone()) };
         let engine = env.block_on(LIMIT, Engine::start(parts)).expect("in time").expect("starts");
         Self { env, store, engine, gate }
     }
