@@ -130,7 +130,7 @@ fn after_a_gap_in_history_watchers_list_anew() {
     world.check("create", "v1/configmaps ns/", config_map("b", json!({})), 201, json!({}));
     let error: Value = serde_json::from_slice(&before.next_now().expect("an event").frame).expect("JSON");
     assert_eq!((&error["type"], &error["object"]["code"]), (&json!("ERROR"), &json!(410)));
-    assert_eq!(world.run(async move { before.next().await.is_none() }), true);
+    assert!(world.run(async move { before.next().await.is_none() }));
     let list = json!({"metadata": {"resourceVersion": "2"}, "items": [{}, {}]});
     world.check("list", "v1/configmaps ns/", (), 200, list);
     world.check(
