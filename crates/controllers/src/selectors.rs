@@ -22,15 +22,6 @@ impl Selector {
         Self(selector.unwrap_or_else(labels::Selector::nothing))
     }
 
-    /// All of these labels. An empty map matches nothing: upstream's services and
-    /// controllers without a selector select no pods.
-    pub fn from_map(labels: Option<&BTreeMap<String, String>>) -> Self {
-        match labels.filter(|labels| !labels.is_empty()) {
-            Some(labels) => Self(labels::Selector::from_labels(labels)),
-            None => Self::default(),
-        }
-    }
-
     pub fn matches(&self, labels: Option<&BTreeMap<String, String>>) -> bool {
         match labels {
             Some(labels) => self.0.matches(labels),

@@ -27,10 +27,8 @@ impl Controller for TaintEviction {
         vec![
             Watch::itself(NODES.group_resource()),
             Watch::new(PODS.group_resource(), |change, cache| {
-                let node = change
-                    .new
-                    .as_ref()
-                    .and_then(|entry| entry.field("spec.nodeName").map(str::to_owned));
+                let node =
+                    change.new.as_ref().and_then(|entry| entry.field("spec.nodeName").map(str::to_owned));
                 let node = node.filter(|node| !node.is_empty()).map(ObjectKey::cluster);
                 node.filter(|node| has_no_execute(cache, node)).into_iter().collect()
             }),

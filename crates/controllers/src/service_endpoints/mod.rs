@@ -6,12 +6,13 @@
 pub mod endpoints;
 pub mod slices;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ironclad_api::ObjectKey;
-use ironclad_client::Cache;
 use ironclad_client::typed::CacheExt;
+use ironclad_client::{Cache, Change};
 use ironclad_control::Watch;
 use k8s_openapi::api::core::v1::{Pod, Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -19,30 +20,52 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use crate::ownership::key_of;
 use crate::pods;
 use crate::resources::{PODS, SERVICES};
-use crate::selectors::Selector;
 
 const HEADLESS: &str = "service.kubernetes.io/headless";
 
-/// The services whose selectors match a pod, before or after its change.
+/// The services that select a pod, before or after a change that their endpoints show.
 fn watch_pods() -> Watch {
     Watch::new(PODS.group_resource(), |change, cache| {
         let mut keys = Vec::new();
+        if !shows(change) {
+            return keys;
+        }
+        let namespace = change.entry().key.namespace.as_str();
+        let services = cache.list_as::<Service>(&SERVICES.group_resource(), Some(namespace));
         for entry in [&change.old, &change.new].into_iter().flatten() {
-            let services = cache.list_as::<Service>(&SERVICES.group_resource(), Some(&entry.key.namespace));
-            let selecting =
-                services.iter().filter(|service| selector_of(service).matches(Some(&entry.labels)));
-            for key in selecting.map(|service| key_of(&service.metadata)) {
-                if !keys.contains(&key) {
-                    keys.push(key);
-                }
-            }
+            let selecting = services.iter().filter(|service| selects(service, &entry.labels));
+            keys.extend(selecting.map(|service| key_of(&service.metadata)));
         }
         keys
     })
 }
 
-fn selector_of(service: &Service) -> Selector {
-    Selector::from_map(service.spec.as_ref().and_then(|spec| spec.selector.as_ref()))
+/// Whether anything changed that endpoints are made from. Most changes of pods are not such.
+fn shows(change: &Change) -> bool {
+    let (Some(old), Some(new)) = (&change.old, &change.new) else { return true };
+    if old.labels != new.labels {
+        return true;
+    }
+    let (Some(old), Some(new)) = (old.typed::<Pod>(), new.typed::<Pod>()) else { return true };
+    let seen = |pod: &Pod| {
+        let spec = pod.spec.as_ref();
+        (
+            addresses(pod),
+            pods::is_ready(pod),
+            pods::is_finished(pod),
+            pod.metadata.deletion_timestamp.is_some(),
+            spec.and_then(|spec| spec.node_name.clone()),
+        )
+    };
+    seen(&old) != seen(&new)
+}
+
+/// Whether the service's selector picks these labels. This runs for every service of a namespace.
+fn selects(service: &Service, labels: &BTreeMap<String, String>) -> bool {
+    let selector = service.spec.as_ref().and_then(|spec| spec.selector.as_ref());
+    selector.is_some_and(|selector| {
+        !selector.is_empty() && selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+    })
 }
 
 /// A service whose endpoints are ours to keep: one with a selector that is not an alias.
@@ -56,7 +79,7 @@ fn managed(cache: &dyn Cache, key: &ObjectKey) -> Option<Arc<Service>> {
 
 /// The pods that a service selects and that have an address and have not finished, in key order.
 fn selected_pods(cache: &dyn Cache, service: &Service) -> Vec<Arc<Pod>> {
-    let selector = selector_of(service);
+    let no_labels = BTreeMap::new();
     let pods = cache.list_as::<Pod>(&PODS.group_resource(), service.metadata.namespace.as_deref());
     let wanted = |pod: &Arc<Pod>| {
         selector.matches(pod.metadata.labels.as_ref())
@@ -109,10 +132,10 @@ fn target_port(pod: &Pod, port: &ServicePort) -> Option<i32> {
 }
 
 /// The service's labels as its endpoints carry them: those that are ours are set by us alone.
-fn inherited_labels(service: &Service, own: &[&str]) -> std::collections::BTreeMap<String, String> {
+fn inherited_labels(service: &Service, own: &[&str]) -> BTreeMap<String, String> {
     let labels = service.metadata.labels.iter().flatten();
     let kept = labels.filter(|(key, _)| !own.contains(&key.as_str()) && key.as_str() != HEADLESS);
-    let mut labels: std::collections::BTreeMap<_, _> = kept.map(|(k, v)| (k.clone(), v.clone())).collect();
+    let mut labels: BTreeMap<_, _> = kept.map(|(k, v)| (k.clone(), v.clone())).collect();
     if service.spec.as_ref().is_some_and(is_headless) {
         labels.insert(HEADLESS.into(), String::new());
     }
