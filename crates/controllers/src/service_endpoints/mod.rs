@@ -82,7 +82,7 @@ fn selected_pods(cache: &dyn Cache, service: &Service) -> Vec<Arc<Pod>> {
     let no_labels = BTreeMap::new();
     let pods = cache.list_as::<Pod>(&PODS.group_resource(), service.metadata.namespace.as_deref());
     let wanted = |pod: &Arc<Pod>| {
-        selector.matches(pod.metadata.labels.as_ref())
+        selects(service, pod.metadata.labels.as_ref().unwrap_or(&no_labels))
             && !pods::is_finished(pod)
             && !addresses(pod).is_empty()
     };
