@@ -8,14 +8,18 @@ use ironclad_api::status::Status;
 /// What upstream takes (`MaxRequestBodyBytes`).
 pub const MAX_BODY: usize = 3 * 1024 * 1024;
 
-/// The body, or 413 as soon as it is known to be too large.
+/// So much of a body that is too large is read and thrown away, because many clients look
+/// at the answer only when they have sent everything.
+const MAX_DISCARDED: usize = 4 * MAX_BODY;
+
+/// The body, or 413.
 pub async fn read<B>(mut body: B) -> Result<Bytes, Status>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
     if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(Status::request_entity_too_large(MAX_BODY));
+        return Err(too_large(body).await);
     }
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
@@ -23,7 +27,7 @@ where
         let frame = frame.map_err(|error| Status::bad_request(error.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + rest.len() + data.len() > MAX_BODY {
-            return Err(Status::request_entity_too_large(MAX_BODY));
+            return Err(too_large(body).await);
         }
         // Most bodies are one frame, which needs no copy.
         match first.is_empty() {
@@ -40,13 +44,22 @@ where
     Ok(whole.freeze())
 }
 
+async fn too_large<B: Body<Data = Bytes> + Unpin>(mut body: B) -> Status {
+    let mut discarded = 0;
+    while discarded < MAX_DISCARDED {
+        match body.frame().await {
+            Some(Ok(frame)) => discarded += frame.data_ref().map_or(0, Bytes::len),
+            _ => break,
+        }
+    }
+    Status::request_entity_too_large(MAX_BODY)
+}
+
 #[cfg(test)]
 mod tests {
-    use futures::stream;
+    use futures::{FutureExt, stream};
     use http_body::Frame;
     use http_body_util::{Full, StreamBody};
-
-    use futures::FutureExt;
 
     use super::*;
 
@@ -72,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_announces_its_size_is_refused_unread() {
+    fn a_body_that_announces_its_size_is_refused() {
         let body = Full::new(Bytes::from(vec![0; MAX_BODY + 1]));
         let status = read(body).now_or_never().expect("at once").expect_err("too large");
         assert_eq!(status.message, "Request entity too large: limit is 3145728");
