@@ -143,7 +143,7 @@ impl CgroupLayout {
             .into_iter()
             .filter(|pod| qos::class(pod) == Qos::Burstable)
             .map(|pod| resources::milli(&resources::of_pod(&spec::of(pod), Side::Requests), "cpu"))
-            .sum();
+            .fold(0, i64::saturating_add);
         let weighed = |class, shares: i64| CgroupConfig {
             path: self.qos_path(class),
             cpu_shares: Some(shares as u64),

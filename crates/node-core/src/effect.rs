@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Pod, PodCondition, PodStatus, Volume};
 
+use crate::admit::Rejection;
 use crate::cgroup::CgroupConfig;
 use crate::container::resources::LinuxResources;
 use crate::event::PodEvent;
@@ -26,7 +27,7 @@ pub enum Effect {
     Cancel(Token),
     /// Record an event against the pod.
     Event(PodEvent),
-    /// Nothing of the pod is left on the node: drop the machine.
+    /// The runtime has nothing of the pod any more: remove its log directory and drop the machine.
     Removed,
 }
 
@@ -38,6 +39,9 @@ pub enum Action {
     Prepare { cgroup: Box<CgroupConfig> },
     /// Write new values into the pod's cgroup. Answer: [`Answer::Done`].
     ResizeCgroup { cgroup: Box<CgroupConfig> },
+    /// Say whether a pod that is to be resized in place fits, beside the other pods as they were granted
+    /// ([`crate::admit::resize_fits`]). Answer: [`Answer::Done`] or [`Answer::Refused`].
+    AdmitResize { pod: Arc<Pod> },
     /// Remove the pod's cgroup and directories, killing what is left in them (idempotent).
     /// Answer: [`Answer::Done`].
     Unprepare { cgroup_path: String },
@@ -73,7 +77,8 @@ pub enum Action {
     StopContainer { id: String, grace_s: i64 },
     /// Remove a container. Its log stays if `keep_log`. Answer: [`Answer::Done`], also if there is none.
     RemoveContainer { id: String, keep_log: bool },
-    /// Change a running container's limits. Answer: [`Answer::Container`].
+    /// Change a running container's limits. Refuse a memory limit below what the container uses now: the
+    /// kernel would kill it. Answer: [`Answer::Done`].
     UpdateContainer { id: String, resources: Box<LinuxResources> },
 
     // --- hooks and probes
@@ -99,6 +104,8 @@ pub enum Action {
 /// What [`Action::CreateContainer`] needs besides the pod.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreateContainer {
+    /// The pod as it was granted, which the config is built from.
+    pub pod: Arc<Pod>,
     pub name: String,
     /// Its restart count.
     pub attempt: u32,
@@ -164,6 +171,8 @@ pub enum Answer {
         foreign_redirect: bool,
     },
     Grpc(GrpcHealth),
+    /// There is no room.
+    Refused(Rejection),
 }
 
 /// A pulled image.

@@ -1,5 +1,7 @@
 //! What the container runtime reports about one pod.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 
 /// Everything the runtime has of one pod, at one moment.
@@ -122,7 +124,7 @@ impl PodFacts {
     /// The attempts at `name`, newest first.
     pub fn attempts<'a>(&'a self, name: &str) -> Vec<&'a ContainerFact> {
         let mut found: Vec<_> = self.containers.iter().filter(|c| c.name == name).collect();
-        found.sort_by(|a, b| (b.created_at, b.attempt).cmp(&(a.created_at, a.attempt)));
+        found.sort_by_key(|c| Reverse((c.created_at, c.attempt)));
         found
     }
 

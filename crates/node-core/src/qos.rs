@@ -123,7 +123,7 @@ fn spare_per_container(pod: &PodSpec) -> i64 {
     let Some(own) = own.get("memory") else { return 0 };
     let sidecars = spec::init_containers(pod).iter().filter(|c| spec::is_sidecar(c));
     let parts: Vec<i64> = pod.containers.iter().chain(sidecars).map(memory_request).collect();
-    let spare = own.value() - parts.iter().sum::<i64>();
+    let spare = parts.iter().fold(own.value(), |left, part| left.saturating_sub(*part));
     if parts.is_empty() { 0 } else { spare.max(0) / parts.len() as i64 }
 }
 

@@ -33,6 +33,8 @@ pub struct NodeSettings {
     pub cgroups: CgroupLayout,
     /// All memory of the node, bytes: what OOM scores are relative to.
     pub memory_capacity_bytes: i64,
+    /// Whether the kernel counts swap per cgroup: then containers get none beyond their memory.
+    pub swap_accounting: bool,
     /// What pods may use together: what a container without a limit sees through the downward API.
     pub allocatable: Allocatable,
     /// Unsafe sysctls that pods may set: exact names, or prefixes that end in `*`.

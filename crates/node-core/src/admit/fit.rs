@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use ironclad_api::quantity::Quantity;
 use k8s_openapi::api::core::v1::{Node, Pod, PodSpec};
 
 use super::Rejection;
@@ -47,7 +46,7 @@ fn used(others: &[&Pod]) -> Resources {
     let mut used: Resources = BTreeMap::new();
     for other in others {
         for (name, amount) in resources::of_pod(&spec::of(other), Side::Requests) {
-            *used.entry(name).or_insert_with(Quantity::default) += &amount;
+            *used.entry(name).or_default() += &amount;
         }
     }
     used

@@ -65,7 +65,6 @@ pub struct NodeFile {
 /// What a config is built from.
 pub struct BuildInput<'a> {
     pub settings: &'a NodeSettings,
-    pub pod: &'a Pod,
     pub create: &'a CreateContainer,
     pub sources: &'a Sources,
     /// The pod's volumes that are set up, by name.
@@ -76,7 +75,8 @@ pub struct BuildInput<'a> {
 
 /// Builds the config. An error's text is upstream's, for a `CreateContainerConfigError`.
 pub fn build(input: &BuildInput<'_>) -> Result<ContainerConfig, String> {
-    let BuildInput { settings, pod, create, sources, .. } = *input;
+    let BuildInput { settings, create, sources, .. } = *input;
+    let pod: &Pod = &create.pod;
     let pod_spec = spec::of(pod);
     let found = spec::container(&pod_spec, &create.name);
     let container = found.ok_or_else(|| format!("no container {} in the pod", create.name))?.container;
@@ -131,7 +131,8 @@ fn node_files(
     mounts: &mut Vec<Mount>,
 ) -> Result<Vec<NodeFile>, String> {
     const ETC_HOSTS: &str = "/etc/hosts";
-    let (settings, uid) = (input.settings, spec::uid(input.pod));
+    let (settings, pod) = (input.settings, &input.create.pod);
+    let uid = spec::uid(pod);
     let mut files = Vec::new();
     let mut add = |container_path: &str, file: NodeFile| {
         mounts.push(Mount {
@@ -142,10 +143,10 @@ fn node_files(
         files.push(file);
     };
     let pod_ips = &input.create.pod_ips;
-    let has_names = !pod_ips.is_empty() || spec::host_network(&spec::of(input.pod));
+    let has_names = !pod_ips.is_empty() || spec::host_network(&spec::of(pod));
     let own_hosts = container.volume_mounts.iter().flatten().any(|m| m.mount_path == ETC_HOSTS);
     if has_names && !own_hosts {
-        let contents = hosts::file(settings, input.pod, pod_ips)?;
+        let contents = hosts::file(settings, pod, pod_ips)?;
         add(ETC_HOSTS, NodeFile { path: settings.hosts_file(uid), contents, mode: 0o644 });
     }
     if let Some(path) = container.termination_message_path.as_deref().filter(|path| !path.is_empty()) {
@@ -171,6 +172,7 @@ mod tests {
         }))
         .unwrap();
         let create = CreateContainer {
+            pod: Arc::new(pod),
             name: "a".into(),
             attempt: 2,
             sandbox_id: "s".into(),
@@ -183,7 +185,6 @@ mod tests {
         let volumes = [("v".to_owned(), MountedVolume { host_path: "/v".into(), read_only: false })].into();
         build(&BuildInput {
             settings: &settings(),
-            pod: &pod,
             create: &create,
             sources: &Sources::default(),
             volumes: &volumes,

@@ -38,7 +38,9 @@ pub fn of_container(settings: &NodeSettings, pod: &Pod, container: &Container) -
     let limits = with_pod_limits(&pod_spec, resources::of(container.resources.as_ref(), Side::Limits));
     let mut linux = linux(settings, &requests, &limits);
     linux.oom_score_adj = qos::oom_score_adj(pod, container, settings.memory_capacity_bytes);
-    linux.memory_swap_limit_bytes = linux.memory_limit_bytes;
+    if settings.swap_accounting {
+        linux.memory_swap_limit_bytes = linux.memory_limit_bytes;
+    }
     linux.hugepage_limits = hugepages(&limits);
     linux
 }

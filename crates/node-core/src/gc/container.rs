@@ -3,6 +3,7 @@
 //! Of each container of a pod the newest dead attempt is kept, for its status and its log. What belongs to
 //! pods that are gone is the business of their own machines.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::{ContainerFact, ContainerState, PodFacts};
@@ -28,7 +29,7 @@ pub fn of_pod(facts: &PodFacts, kept: usize) -> Vec<Removal> {
     let mut removed = BTreeSet::new();
     let mut removals = Vec::new();
     for attempts in dead.values_mut() {
-        attempts.sort_by(|a, b| (b.created_at, b.attempt).cmp(&(a.created_at, a.attempt)));
+        attempts.sort_by_key(|c| Reverse((c.created_at, c.attempt)));
         for fact in attempts.iter().skip(kept).filter(|fact| !may_yet_start(facts, fact)) {
             removed.insert(fact.id.as_str());
             let stop_first = fact.state == ContainerState::Unknown;

@@ -163,7 +163,7 @@ mod tests {
         let image = |id: &str, pinned| ImageOnNode { id: id.into(), size_bytes: 10, pinned };
         let images = || vec![image("a", false), image("b", false), image("c", false), image("pause", true)];
         let mut gc = ImageGc::default();
-        gc.observe(S * 0, images(), ["a".to_owned()].into());
+        gc.observe(Duration::ZERO, images(), ["a".to_owned()].into());
         gc.observe(S * 100, images(), ["b".to_owned()].into());
         gc.observe(S * 200, images(), BTreeSet::new());
         gc

@@ -50,12 +50,12 @@ impl TailSearch {
             let position = offset + index as u64;
             // An unfinished last line counts as if its end stood behind it.
             if position + 1 == self.len && *byte != b'\n' {
-                self.wanted -= 1;
+                self.wanted = self.wanted.saturating_sub(1);
             }
             if *byte != b'\n' {
                 continue;
             }
-            self.wanted -= 1;
+            self.wanted = self.wanted.saturating_sub(1);
             if self.wanted == 0 {
                 return Step::Found(position + 1);
             }

@@ -61,7 +61,7 @@ impl PodMachine {
 
     /// Directories, cgroup and volumes. Says whether all are there.
     fn make_place(&mut self, now: Now) -> bool {
-        let cgroup = self.settings.cgroups.pod(&self.pod);
+        let cgroup = self.settings.cgroups.pod(&self.granted);
         let prepared = self.want(now, &Task::Prepare, || Action::Prepare { cgroup: Box::new(cgroup) });
         self.set_up_volumes(now) && prepared
     }
@@ -87,7 +87,7 @@ impl PodMachine {
         if self.jobs.want(now.mono, &task) != Next::Begin {
             return;
         }
-        match sandbox::build(&self.settings, &self.pod, attempt) {
+        match sandbox::build(&self.settings, &self.granted, attempt) {
             Ok(config) => {
                 let action = Action::RunSandbox { config: Arc::new(config) };
                 self.out.run(Purpose::Task(task), action);
@@ -123,7 +123,7 @@ impl PodMachine {
     pub(super) fn sandbox_config(&self, sandbox_id: &str) -> Result<Arc<SandboxConfig>, String> {
         let sandbox = self.facts.sandboxes.iter().find(|s| s.id == sandbox_id);
         let attempt = sandbox.map_or(0, |s| s.attempt);
-        sandbox::build(&self.settings, &self.pod, attempt).map(Arc::new)
+        sandbox::build(&self.settings, &self.granted, attempt).map(Arc::new)
     }
 
     pub(super) fn begin_terminating(&mut self, now: Now) {

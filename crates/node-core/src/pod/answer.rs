@@ -60,7 +60,7 @@ impl PodMachine {
                 self.sight.regained();
             }
             (Task::WriteStatus, _) => self.report.written(now),
-            (Task::ResizeCgroup, _) => self.cgroup_resized(),
+            (Task::AdmitResize, answer) => self.room_answered(now, answer),
             _ => {}
         }
     }

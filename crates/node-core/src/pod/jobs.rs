@@ -20,6 +20,7 @@ pub(super) enum Task {
     WriteStatus,
     DeletePod,
     ResizeCgroup,
+    AdmitResize,
 }
 
 impl Task {

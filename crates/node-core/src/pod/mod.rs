@@ -21,6 +21,7 @@ mod hook;
 mod image;
 mod jobs;
 mod outbox;
+mod pull;
 mod report;
 mod resize;
 mod sight;
@@ -72,7 +73,10 @@ pub enum State {
 #[derive(Clone, Debug)]
 pub struct PodMachine {
     settings: Arc<NodeSettings>,
+    /// As the API has it.
     pod: Arc<Pod>,
+    /// With the resources that are allocated.
+    granted: Arc<Pod>,
     state: State,
     facts: PodFacts,
     sight: Sight,
@@ -123,7 +127,6 @@ impl PodMachine {
             slots: BTreeMap::new(),
             stops: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            resources,
             resize: resize::Resize::default(),
             prober: Prober::default(),
             report: Report::new(previous),
@@ -136,6 +139,8 @@ impl PodMachine {
             deadline_at: None,
             last_step: Duration::ZERO,
             out: Outbox::default(),
+            granted: resize::granted(&pod, &resources),
+            resources,
             pod,
         };
         machine.note_deadline(now);
@@ -188,7 +193,8 @@ impl PodMachine {
         let stops = self.stops.values().filter_map(Stop::deadline);
         let last = self.last_step;
         let tables = [self.jobs.deadline(last), self.prober.deadline(last)];
-        let single = [refresh, active, self.report.deadline()].into_iter().chain(tables).flatten();
+        let single = [refresh, active, self.report.deadline(), self.resize.deadline()];
+        let single = single.into_iter().chain(tables).flatten();
         single.chain(slots).chain(stops).filter(|at| *at > last).min()
     }
 
@@ -198,6 +204,11 @@ impl PodMachine {
 
     pub fn pod(&self) -> &Arc<Pod> {
         &self.pod
+    }
+
+    /// The pod with the resources it was granted, which its volumes are to be made from.
+    pub fn granted_pod(&self) -> &Arc<Pod> {
+        &self.granted
     }
 
     /// What the machine knows of the runtime; logs, exec and the like look ids up here.
@@ -255,6 +266,11 @@ impl PodMachine {
             if let Some(slot) = self.slots.get_mut(container.name()).filter(|_| !same) {
                 slot.begin_anew();
             }
+        }
+        drop((old_spec, new_spec));
+        self.grant_new_containers();
+        if old.metadata.generation != self.pod.metadata.generation {
+            self.resize_wanted_anew();
         }
         self.note_deadline(now);
         self.report.api_changed(now);
@@ -348,7 +364,8 @@ impl PodMachine {
             }
         };
         let mut prober = std::mem::take(&mut self.prober);
-        let pod_spec = spec::of(&self.pod).into_owned();
+        let pod = self.pod.clone();
+        let pod_spec = spec::of(&pod);
         let pod_ip = self.pod_ip().unwrap_or_default();
         let probed: Vec<_> = spec::containers(&pod_spec)
             .filter(|c| matches!(c.role, Role::Main | Role::Sidecar))

@@ -44,7 +44,7 @@ pub(super) enum Start {
     /// Starts the attempt with that id.
     Starting(Token, String),
     /// The attempt runs; its hook has to succeed. A sleep has no action but a moment when it is over.
-    PostStart {
+    Hooked {
         id: String,
         hook: Hook,
     },
@@ -113,7 +113,7 @@ impl Slot {
     /// What it waits for.
     pub(super) fn deadlines(&self) -> impl Iterator<Item = Duration> {
         let sleep = match &self.start {
-            Start::PostStart { hook: Hook::Sleep(until), .. } => Some(*until),
+            Start::Hooked { hook: Hook::Sleep(until), .. } => Some(*until),
             _ => None,
         };
         [sleep, self.retry_at].into_iter().flatten()

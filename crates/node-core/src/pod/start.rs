@@ -1,4 +1,4 @@
-//! Starting containers: image, create, start, hook, one at a time and in order.
+//! Starting containers: images ([`super::pull`]), create, start, hook, one at a time and in order.
 //!
 //! The next container is not begun before the one before it is started, its postStart hook included; images
 //! of users rely on that order (a proxy that must be up before the application).
@@ -6,15 +6,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ironclad_api::goprint;
-
 use super::PodMachine;
 use super::decide::{Cause, Kill};
 use super::hook::{self, Step};
 use super::image;
 use super::outbox::Purpose;
-use super::slot::{Hook, Images, Need, Policy, Pulls, Slot, Start, restart_backoff};
-use crate::effect::{Action, Answer, CreateContainer, Failure, FailureKind, Pulled, Token};
+use super::slot::{Hook, Images, Slot, Start};
+use crate::effect::{Action, Answer, CreateContainer, Failure, FailureKind, Token};
 use crate::event::PodEvent;
 use crate::facts::{ContainerFact, ContainerState};
 use crate::now::Now;
@@ -22,10 +20,7 @@ use crate::spec::{self, ContainerSpec};
 use crate::status::Waiting;
 
 /// A start that failed for another reason than a crash or a pull is tried again after this long.
-const RETRY: Duration = Duration::from_secs(10);
-
-/// `ErrImagePull` is shown for this long before it becomes `ImagePullBackOff`.
-const SHOW_PULL_ERROR: Duration = Duration::from_secs(1);
+pub(super) const RETRY: Duration = Duration::from_secs(10);
 
 impl PodMachine {
     /// Goes on with the start under way, or begins the first of `names` that can be.
@@ -62,7 +57,8 @@ impl PodMachine {
             // Made by an agent that was killed before it could start it.
             self.start_made(name, id);
         } else if !self.backs_off(now, name) {
-            let pod_spec = spec::of(&self.pod).into_owned();
+            let pod = self.pod.clone();
+            let pod_spec = spec::of(&pod);
             if let Some(container) = spec::container(&pod_spec, name) {
                 let needed = image::needed(&pod_spec, &container.container);
                 self.next_image(now, name, Images { needed, found: Vec::new() });
@@ -96,139 +92,9 @@ impl PodMachine {
         true
     }
 
-    // --- images
-
-    /// Looks for the next image that is not found yet, or creates the container once all are.
-    fn next_image(&mut self, now: Now, name: &str, images: Images) {
-        let Some(need) = images.needed.get(images.found.len()).cloned() else {
-            self.create(now, name, &images);
-            return;
-        };
-        let image = match image::with_tag(&need.image) {
-            Ok(image) => image,
-            Err(why) => {
-                let quoted = goprint::quote(&need.image);
-                let message = format!("Failed to apply default image tag {quoted}: {why}");
-                self.container_event(name, PodEvent::warning("InspectFailed", message.clone()));
-                self.start_failed(now, name, "InvalidImageName", message);
-                return;
-            }
-        };
-        if need.policy == Policy::Always {
-            self.pull(now, name, images, need);
-        } else {
-            let token = self.out.run(Purpose::Start(name.to_owned()), Action::FindImage { image });
-            self.slot(name).start = Start::Finding(token, images);
-        }
-    }
-
-    fn image_looked_for(
-        &mut self,
-        now: Now,
-        name: &str,
-        mut images: Images,
-        result: Result<Answer, Failure>,
-    ) {
-        let Some(need) = images.needed.get(images.found.len()).cloned() else { return };
-        let quoted = goprint::quote(&need.image);
-        match result {
-            Ok(Answer::Image(Some(image))) => {
-                let message = format!(
-                    "Container image {quoted} already present on machine and can be accessed by the pod"
-                );
-                self.container_event(name, PodEvent::normal("Pulled", message));
-                images.found.push(image);
-                self.next_image(now, name, images);
-            }
-            Ok(_) if need.policy == Policy::Never => {
-                let message = format!("Container image {quoted} is not present with pull policy of Never");
-                self.container_event(name, PodEvent::warning("ErrImageNeverPull", message.clone()));
-                self.start_failed(now, name, "ErrImageNeverPull", message);
-            }
-            Ok(_) => self.pull(now, name, images, need),
-            Err(failure) => {
-                let message = format!("Failed to inspect image \"\": {}", failure.message);
-                self.container_event(name, PodEvent::warning("InspectFailed", message.clone()));
-                self.start_failed(now, name, "ImageInspectError", message);
-            }
-        }
-    }
-
-    fn pull(&mut self, now: Now, name: &str, images: Images, need: Need) {
-        let quoted = goprint::quote(&need.image);
-        let slot = self.slot(name);
-        if let Some(pulls) = slot.pulls.get(&need.image) {
-            let until = pulls.failed_at + pulls.backoff.wait();
-            if now.mono < until {
-                let message = format!("Back-off pulling image {quoted}");
-                let explained = format!("{message}: {}", pulls.error);
-                slot.start = Start::Idle;
-                slot.retry_at = Some(until);
-                self.container_event(name, PodEvent::normal("BackOff", message));
-                self.container_event(name, PodEvent::warning("Failed", "Error: ImagePullBackOff"));
-                self.wait(name, "ImagePullBackOff", explained);
-                return;
-            }
-        }
-        let sandbox = self.facts.latest_sandbox().map(|s| s.id.clone()).unwrap_or_default();
-        let config = self.sandbox_config(&sandbox);
-        let (Ok(image), Ok(sandbox)) = (image::with_tag(&need.image), config) else {
-            self.slot(name).start = Start::Idle;
-            self.slot(name).retry_at = Some(now.mono + RETRY);
-            return;
-        };
-        self.container_event(name, PodEvent::normal("Pulling", format!("Pulling image {quoted}")));
-        let token = self.out.run(Purpose::Start(name.to_owned()), Action::PullImage { image, sandbox });
-        self.slot(name).start = Start::Pulling(token, images, now.mono);
-    }
-
-    fn pull_ended(
-        &mut self,
-        now: Now,
-        name: &str,
-        mut images: Images,
-        since: Duration,
-        result: Result<Answer, Failure>,
-    ) {
-        let Some(need) = images.needed.get(images.found.len()).cloned() else { return };
-        match result {
-            Ok(Answer::Pulled(Pulled { image, took })) => {
-                let waited = image::go_duration(now.mono.saturating_sub(since).max(took));
-                let message = format!(
-                    "Successfully pulled image {} in {} ({waited} including waiting). Image size: {} bytes.",
-                    goprint::quote(&need.image),
-                    image::go_duration(took),
-                    image.size_bytes,
-                );
-                self.container_event(name, PodEvent::normal("Pulled", message));
-                self.slot(name).pulls.remove(&need.image);
-                images.found.push(image);
-                self.next_image(now, name, images);
-            }
-            Ok(_) => self.pull_failed(now, name, &need, "the runtime answered with something else"),
-            Err(failure) => self.pull_failed(now, name, &need, &failure.message),
-        }
-    }
-
-    fn pull_failed(&mut self, now: Now, name: &str, need: &Need, why: &str) {
-        let (reason, explained) = pull_error(&need.image, why);
-        let message = format!("Failed to pull image {}: {why}", goprint::quote(&need.image));
-        self.container_event(name, PodEvent::warning("Failed", message));
-        let pulls = self.slot(name).pulls.entry(need.image.clone()).or_insert_with(|| Pulls {
-            backoff: restart_backoff(),
-            failed_at: now.mono,
-            error: String::new(),
-        });
-        pulls.backoff.fail(now.mono, now.mono);
-        pulls.failed_at = now.mono;
-        pulls.error = format!("{reason}: {explained}");
-        self.start_failed(now, name, reason, explained);
-        self.slot(name).retry_at = Some(now.mono + SHOW_PULL_ERROR);
-    }
-
     // --- create and start
 
-    fn create(&mut self, now: Now, name: &str, images: &Images) {
+    pub(super) fn create(&mut self, now: Now, name: &str, images: &Images) {
         match self.creation(name, images) {
             Ok(create) => {
                 let action = Action::CreateContainer(Box::new(create));
@@ -252,6 +118,7 @@ impl PodMachine {
             });
         let image_volumes: BTreeMap<String, String> = volumes.collect();
         Ok(CreateContainer {
+            pod: self.granted.clone(),
             name: name.to_owned(),
             attempt: self.next_attempt(name),
             sandbox: self.sandbox_config(&sandbox_id)?,
@@ -274,7 +141,13 @@ impl PodMachine {
 
     /// One more than any attempt that the runtime or the status knows of.
     fn next_attempt(&self, name: &str) -> u32 {
-        let known = self.facts.containers.iter().filter(|f| f.name == name).map(|f| f.attempt + 1).max();
+        let known = self
+            .facts
+            .containers
+            .iter()
+            .filter(|f| f.name == name)
+            .map(|f| f.attempt.saturating_add(1))
+            .max();
         let status = self.report.rendered();
         let lists = [
             &status.container_statuses,
@@ -284,7 +157,7 @@ impl PodMachine {
         let mut statuses = lists.into_iter().flatten().flatten();
         let written = statuses
             .find(|s| s.name == name && s.container_id.as_deref().is_some_and(|id| !id.is_empty()))
-            .map(|s| s.restart_count.max(0) as u32 + 1);
+            .map(|s| (s.restart_count.max(0) as u32).saturating_add(1));
         known.max(written).unwrap_or(0)
     }
 
@@ -362,7 +235,8 @@ impl PodMachine {
     // --- postStart
 
     fn begin_post_start(&mut self, now: Now, name: &str, id: String) {
-        let pod_spec = spec::of(&self.pod).into_owned();
+        let pod = self.pod.clone();
+        let pod_spec = spec::of(&pod);
         let Some(container) = spec::container(&pod_spec, name) else { return };
         let Some(handler) = container.container.lifecycle.as_ref().and_then(|l| l.post_start.as_ref()) else {
             return;
@@ -375,11 +249,12 @@ impl PodMachine {
                 return;
             }
         };
-        self.slot(name).start = Start::PostStart { id, hook };
+        self.slot(name).start = Start::Hooked { id, hook };
     }
 
     fn post_start_ended(&mut self, now: Now, name: &str, id: &str, result: &Result<Answer, Failure>) {
-        let pod_spec = spec::of(&self.pod).into_owned();
+        let pod = self.pod.clone();
+        let pod_spec = spec::of(&pod);
         let Some(container) = spec::container(&pod_spec, name) else { return };
         let handler = container.container.lifecycle.as_ref().and_then(|l| l.post_start.as_ref());
         let Some(handler) = handler else { return };
@@ -406,8 +281,7 @@ impl PodMachine {
 
     fn end_sleeps(&mut self, now: Now) {
         for slot in self.slots.values_mut() {
-            if matches!(&slot.start, Start::PostStart { hook: Hook::Sleep(until), .. } if *until <= now.mono)
-            {
+            if matches!(&slot.start, Start::Hooked { hook: Hook::Sleep(until), .. } if *until <= now.mono) {
                 slot.start = Start::Idle;
             }
         }
@@ -432,24 +306,24 @@ impl PodMachine {
             }
             Start::Creating(expected) if expected == token => self.created(now, name, result),
             Start::Starting(expected, id) if expected == token => self.started(now, name, id, result),
-            Start::PostStart { id, hook: Hook::Action(expected) } if expected == token => {
+            Start::Hooked { id, hook: Hook::Action(expected) } if expected == token => {
                 self.post_start_ended(now, name, &id, &result);
             }
             other => self.slot(name).start = other,
         }
     }
 
-    fn start_failed(&mut self, now: Now, name: &str, reason: &str, message: String) {
+    pub(super) fn start_failed(&mut self, now: Now, name: &str, reason: &str, message: String) {
         self.container_event(name, PodEvent::warning("Failed", format!("Error: {reason}")));
         self.wait(name, reason, message);
         self.slot(name).retry_at = Some(now.mono + RETRY);
     }
 
-    fn wait(&mut self, name: &str, reason: &str, message: String) {
+    pub(super) fn wait(&mut self, name: &str, reason: &str, message: String) {
         self.waiting.insert(name.to_owned(), Waiting { reason: reason.to_owned(), message });
     }
 
-    fn container_event(&mut self, name: &str, event: PodEvent) {
+    pub(super) fn container_event(&mut self, name: &str, event: PodEvent) {
         let event = event.about(self.field_path(name));
         self.out.event(event);
     }
@@ -467,24 +341,10 @@ impl PodMachine {
         match &slot.start {
             Start::Finding(token, _)
             | Start::Pulling(token, ..)
-            | Start::PostStart { hook: Hook::Action(token), .. } => self.out.cancel(*token),
-            Start::PostStart { hook: Hook::Sleep(_), .. } => {}
+            | Start::Hooked { hook: Hook::Action(token), .. } => self.out.cancel(*token),
+            Start::Hooked { hook: Hook::Sleep(_), .. } => {}
             Start::Idle | Start::Creating(_) | Start::Starting(..) => return,
         }
         slot.start = Start::Idle;
     }
-}
-
-/// The reason and text for a pull that failed, after what the runtime's message begins with.
-fn pull_error(image: &str, why: &str) -> (&'static str, String) {
-    let known = [
-        ("RegistryUnavailable", "the registry is unavailable"),
-        ("SignatureValidationFailed", "the signature validation failed"),
-    ];
-    for (reason, words) in known {
-        if let Some(rest) = why.strip_prefix(reason) {
-            return (reason, format!("image pull failed for {image} because {words}{rest}"));
-        }
-    }
-    ("ErrImagePull", why.to_owned())
 }

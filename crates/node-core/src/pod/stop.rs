@@ -72,7 +72,8 @@ impl PodMachine {
             return;
         }
         self.abandon_start(&kill.name);
-        let pod_spec = spec::of(&self.pod).into_owned();
+        let pod = self.pod.clone();
+        let pod_spec = spec::of(&pod);
         let container = spec::container(&pod_spec, &kill.name);
         let mut event = PodEvent::normal("Killing", kill.message.clone());
         if let Some(container) = &container {
@@ -211,7 +212,8 @@ impl PodMachine {
         let Some(stop) = self.stops.get_mut(id) else { return };
         stop.stage = Stage::Turn;
         let name = stop.name.clone();
-        let pod_spec = spec::of(&self.pod).into_owned();
+        let pod = self.pod.clone();
+        let pod_spec = spec::of(&pod);
         let container = spec::container(&pod_spec, &name);
         let handler = container
             .as_ref()
@@ -259,7 +261,8 @@ impl PodMachine {
 
     /// Begins to stop everything that runs, in order. Says whether nothing runs any more.
     pub(super) fn stop_all(&mut self, now: Now, grace_s: i64) -> bool {
-        let pod_spec = spec::of(&self.pod).into_owned();
+        let pod = self.pod.clone();
+        let pod_spec = spec::of(&pod);
         let ordered = spec::init_containers(&pod_spec).iter().any(spec::is_sidecar);
         let alive: Vec<ContainerFact> =
             self.facts.containers.iter().filter(|fact| fact.maybe_alive()).cloned().collect();

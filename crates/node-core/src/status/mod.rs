@@ -58,6 +58,8 @@ pub struct View<'a> {
     pub settings: &'a NodeSettings,
     /// The pod as the API has it.
     pub pod: &'a Pod,
+    /// The pod with the resources that it was granted.
+    pub granted: &'a Pod,
     pub facts: &'a PodFacts,
     /// The status written last, or the API's after a restart.
     pub previous: &'a PodStatus,
@@ -87,7 +89,7 @@ pub fn render(view: &View<'_>, now: Timestamp) -> PodStatus {
     set_phase(&mut status, view, &spec);
     status.conditions = Some(conditions::all(view, &spec, &status, now));
     set_addresses(&mut status, view, &spec);
-    set_resources(&mut status, &spec);
+    set_resources(&mut status, &spec::of(view.granted));
     let started = view.previous.start_time.clone();
     status.start_time = Some(started.unwrap_or_else(|| seconds(now)));
     keep_what_others_own(&mut status, view);
@@ -221,3 +223,6 @@ pub fn finish(mut status: PodStatus, spec: &PodSpec) -> PodStatus {
     }
     status
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,16 +101,14 @@ impl Counts {
 
     fn phase(&self, stopped: bool, initialized: bool) -> &'static str {
         let ended = if self.ended == self.succeeded { "Succeeded" } else { "Failed" };
+        let starting = self.pending_init > 0 || (self.pending_sidecars > 0 && !initialized);
+        let pending = starting || self.waiting + self.unknown > 0 || self.running + self.ended == 0;
         if self.failed_init_for_good > 0 {
             "Failed"
-        } else if self.pending_init > 0 || (self.pending_sidecars > 0 && !initialized) || self.waiting > 0 {
-            "Pending"
-        } else if self.unknown > 0 {
+        } else if pending {
             "Pending"
         } else if self.running > 0 {
             "Running"
-        } else if self.ended == 0 {
-            "Pending"
         } else if stopped || self.ended == self.ended_for_good {
             ended
         } else {

@@ -9,11 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 use serde_json::{Value, json};
 
+use crate::admit::Rejection;
 use crate::effect::{Action, Answer, Effect, Failure, FailureKind, Input, Pulled, Token};
 use crate::event::PodEvent;
 use crate::facts::{ContainerFact, ContainerState, Exit, ImageFact, PodFacts, SandboxFact};
 use crate::now::Now;
 use crate::pod::{PodMachine, State};
+use crate::resources::{self, Side};
 use crate::settings::{Allocatable, NodeSettings};
 use crate::spec;
 
@@ -61,6 +63,8 @@ pub struct World {
     /// What probes and hooks answer, by the first word of a command or the path of a request; else success.
     pub answers: BTreeMap<String, Vec<bool>>,
     pub hook_takes: Duration,
+    /// The CPU that the pod may have.
+    pub room_milli: i64,
     pub events: Vec<PodEvent>,
     /// Every action as it was asked for, in words.
     pub log: Vec<String>,
@@ -87,6 +91,7 @@ pub fn settings() -> NodeSettings {
             root: "/kubepods".into(),
         },
         memory_capacity_bytes: 4 << 30,
+        swap_accounting: true,
         allocatable: Allocatable {
             cpu_milli: 4000,
             memory_bytes: 4 << 30,
@@ -139,6 +144,7 @@ impl World {
             faults: BTreeMap::new(),
             answers: BTreeMap::new(),
             hook_takes: MS,
+            room_milli: 1000,
             events: Vec::new(),
             log: Vec::new(),
             phases: Vec::new(),
@@ -376,6 +382,14 @@ impl World {
                 let status = if self.answer_of(&get.path) { 200 } else { 500 };
                 Ok(Answer::Http { status, body: Vec::new(), foreign_redirect: false })
             }
+            Action::AdmitResize { pod } => {
+                let wanted = resources::of_pod(&spec::of(pod), Side::Requests);
+                if resources::milli(&wanted, "cpu") <= self.room_milli {
+                    return Ok(Answer::Done);
+                }
+                let (reason, message) = ("Deferred".to_owned(), "no room".to_owned());
+                Ok(Answer::Refused(Rejection { reason, message }))
+            }
             Action::WriteStatus { status } => {
                 self.write_status(status);
                 Ok(Answer::Done)
@@ -562,6 +576,10 @@ fn word(action: &Action) -> Option<String> {
         Action::Exec { command, .. } => Some(format!("exec {}", command.join(" "))),
         Action::SetUpVolume { volume } => Some(format!("mount {}", volume.name)),
         Action::TearDownVolume { volume } => Some(format!("unmount {}", volume.name)),
+        Action::UpdateContainer { id, resources } => {
+            Some(format!("resize {} {}", name(id), resources.cpu_shares))
+        }
+        Action::ResizeCgroup { cgroup } => Some(format!("resize pod {}", cgroup.cpu_shares.unwrap_or(0))),
         Action::DeletePod => Some("delete".into()),
         Action::Unprepare { .. } => Some("unprepare".into()),
         _ => None,
