@@ -217,11 +217,6 @@ impl Core {
     pub fn evicted(&mut self, pod: &ObjectKey, failed: bool, now: Duration) {
         self.queue.release(pod, failed, now);
     }
-
-    #[cfg(test)]
-    pub fn snapshot(&self) -> &Snapshot {
-        &self.snapshot
-    }
 }
 
 fn is_finished(pod: &Pod) -> bool {

@@ -103,11 +103,6 @@ impl Counts {
             }
         }
     }
-
-    #[cfg(test)]
-    pub fn sorts(&self) -> impl Iterator<Item = (&Sort, &ByNode)> {
-        self.counters.iter().map(|counter| (&counter.sort, &*counter.by_node))
-    }
 }
 
 fn count(sort: &Sort, node: &NodeInfo) -> Option<(String, i64)> {

@@ -19,6 +19,8 @@ pub mod decide;
 mod directory;
 mod driver;
 pub mod event;
+#[cfg(test)]
+mod fixture;
 mod inbox;
 pub mod message;
 pub mod node_info;
