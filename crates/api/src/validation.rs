@@ -30,7 +30,7 @@ pub fn pattern_fault(words: &str, pattern: &str, examples: &[&str]) -> String {
         return format!("{words} (regex used for validation is '{pattern}')");
     }
     let examples: Vec<String> = examples.iter().map(|example| format!("'{example}', ")).collect();
-    format!("{words} (e.g. {}regex used for validation is '{pattern}')", examples.join("or "))
+    format!("{words} (e.g. {}regex used for validation is '{pattern}')", examples.join(" or "))
 }
 
 /// The fault of a value that is too long, as upstream's older rules word it.

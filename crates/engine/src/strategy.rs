@@ -177,7 +177,8 @@ pub enum Part {
     Main,
     /// The engine keeps everything but `status` and `metadata` as it was.
     Status,
-    /// Another part by its subresource's name (`ephemeralcontainers`, `resize`, `approval`, `finalize`).
+    /// Another part by its subresource's name (`ephemeralcontainers`, `resize`, `approval`, `finalize`),
+    /// or the write of an [`Action`] that has that name (`binding`).
     /// `Strategy::prepare` keeps what the part does not own.
     Named(&'static str),
 }
@@ -311,6 +312,11 @@ pub trait Strategy: Send + Sync + 'static {
         _preparation: &Preparation<'_>,
     ) -> Vec<FieldError> {
         Vec::new()
+    }
+
+    /// Whether a change of the object's body by a write of this part is a new generation.
+    fn counts_generation(&self, part: Part) -> bool {
+        part != Part::Status
     }
 
     /// The fields that a write of this part cannot set, which no manager gets to own:

@@ -15,6 +15,8 @@ pub mod event;
 pub mod lease;
 pub mod namespace;
 pub mod node;
+pub mod pod;
+mod pod_template;
 pub mod priority_class;
 pub mod rbac;
 pub mod review;
@@ -52,6 +54,8 @@ pub fn all(services: &Services) -> Vec<Arc<dyn Strategy>> {
         Arc::new(lease::Lease::new()),
         Arc::new(namespace::Namespace::new()),
         Arc::new(node::Node::new(services.pod_network)),
+        Arc::new(pod::Bindings::new()),
+        Arc::new(pod::Pod::new()),
         Arc::new(priority_class::PriorityClass::new()),
         Arc::new(rbac::ClusterRole::new()),
         Arc::new(rbac::ClusterRoleBinding::new()),

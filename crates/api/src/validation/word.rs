@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(
             config_map_key("a b"),
             [
-                "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name', or 'KEY_NAME', or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+                "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
             ]
         );
         assert_eq!(port_name("1"), ["must contain at least one letter (a-z)"]);

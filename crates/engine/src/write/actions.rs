@@ -1,5 +1,7 @@
 //! The verbs, each an input to the write path, and the verbs that are functions of their own.
 
+use std::borrow::Cow;
+
 use ironclad_api::params::WriteOptions;
 use ironclad_api::schema::Catalog;
 use ironclad_api::status::Status;
@@ -12,7 +14,7 @@ use crate::engine::Engine;
 use crate::gate::{AdmissionOperation, AdmissionRequest, Context};
 use crate::registry::Served;
 use crate::response::Response;
-use crate::strategy::{Action, Part, SchemaRef, Subresource};
+use crate::strategy::{Action, Part, SchemaRef, Subresource, SubresourceKind};
 
 impl Engine {
     pub(crate) async fn create(
@@ -159,8 +161,10 @@ impl<'a> Write<'a> {
 
 /// The view that a subresource's name stands for.
 fn part_of(served: &Served, subresource: &str) -> Part {
-    match served.subresource(subresource).map(|subresource| &subresource.does) {
-        Some(crate::strategy::SubresourceKind::Part(part)) => *part,
+    let Some(subresource) = served.subresource(subresource) else { return Part::Main };
+    match (&subresource.does, &subresource.name) {
+        (SubresourceKind::Part(part), _) => *part,
+        (SubresourceKind::Action(_), Cow::Borrowed(name)) => Part::Named(name),
         _ => Part::Main,
     }
 }

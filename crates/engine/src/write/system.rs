@@ -101,7 +101,8 @@ pub(crate) fn keep_identity(new: &mut Object, old: &Object) {
 
 /// A change of anything but metadata and status is a new generation.
 pub(crate) fn count_generation(served: &Served, part: Part, new: &mut Object, old: Option<&Object>) {
-    let Some(old) = old.filter(|_| served.kind.spec().generation && part != Part::Status) else { return };
+    let counted = served.kind.spec().generation && served.strategy().counts_generation(part);
+    let Some(old) = old.filter(|_| counted) else { return };
     let counts = |(name, _): &(&String, &Value)| !matches!(name.as_str(), "metadata" | "status");
     let same = new.0.iter().filter(counts).eq(old.0.iter().filter(counts));
     if !same {
