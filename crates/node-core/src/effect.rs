@@ -92,7 +92,7 @@ pub enum Action {
     Grpc { host: String, port: u16, service: String, timeout: Duration },
 
     // --- the API
-    /// Write the pod's status: [`status::patch`] against the newest object the shell has.
+    /// Write the pod's status: [`fn@crate::status::patch`] against the newest object the shell has.
     /// A later one replaces an earlier one that was not yet written. Answer: [`Answer::Done`], also if
     /// there is no such pod (or only one with another uid).
     WriteStatus { status: Box<PodStatus> },
