@@ -11,7 +11,7 @@ use ironclad_client::{Cache, Client, Deferred, Request, Target};
 use ironclad_control::{Runner, Running};
 use ironclad_engine::gate::{Authenticated, TokenAuthenticator, User};
 use ironclad_engine::{Engine, LocalClient, Parts, Registry};
-use ironclad_env::{BoxFuture, Env, Environment, SimEnv};
+use ironclad_env::{BoxFuture, Env, SimEnv};
 use ironclad_kinds::Services;
 use ironclad_kinds::service_account::{TokenGrant, TokenIssuer};
 use ironclad_node_core::NodeSettings;
@@ -302,6 +302,7 @@ fn node_settings(now: Timestamp) -> NodeSettings {
         },
         allowed_unsafe_sysctls: Vec::new(),
         recursive_read_only_mounts: true,
+        swap_accounting: false,
         agent_started: now,
     }
 }

@@ -6,7 +6,7 @@ use ironclad_api::ObjectKey;
 use ironclad_api::params::{DeleteOptions, PropagationPolicy};
 use ironclad_api::{GroupVersionResource, Object};
 use ironclad_client::{PatchKind, Request, Target};
-use ironclad_env::{Environment, EnvironmentExt};
+use ironclad_env::EnvironmentExt;
 use ironclad_sim::{Cluster, invariants};
 use serde_json::{Value, json};
 
