@@ -1,0 +1,117 @@
+//! The cluster under test: some connections and a namespace.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ironclad_api::params::DeleteOptions;
+use ironclad_api::{GroupVersionResource, Object, ObjectKey, Status};
+use ironclad_client::{Client, PatchKind, Request, Target};
+use ironclad_env::{Env, EnvironmentExt};
+use ironclad_pki::kubeconfig::{self, Connection, ServerTrust};
+use ironclad_pki::tls::{self, CertificateSlot, Trust};
+use ironclad_remote::RemoteClient;
+use serde_json::{Value, json};
+
+use super::cannot_connect;
+use crate::failure::Failure;
+
+pub struct Cluster {
+    /// Each with a connection of its own.
+    pub clients: Vec<Arc<RemoteClient>>,
+    pub namespace: String,
+}
+
+pub fn config_maps() -> GroupVersionResource {
+    GroupVersionResource::new("", "v1", "configmaps")
+}
+
+pub fn pods() -> GroupVersionResource {
+    GroupVersionResource::new("", "v1", "pods")
+}
+
+fn namespaces() -> GroupVersionResource {
+    GroupVersionResource::new("", "v1", "namespaces")
+}
+
+impl Cluster {
+    pub async fn connect(
+        env: &Env,
+        path: &Path,
+        context: Option<&str>,
+        clients: usize,
+    ) -> Result<Self, Failure> {
+        let connect = || -> Result<Arc<RemoteClient>, Failure> {
+            let connection = kubeconfig::load(path, context).map_err(cannot_connect)?;
+            client(connection)
+        };
+        let clients = (0..clients).map(|_| connect()).collect::<Result<Vec<_>, _>>()?;
+        let namespace = format!("ironclad-bench-{:08x}", env.random_u64() as u32);
+        let cluster = Self { clients, namespace };
+        let object =
+            object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": cluster.namespace}}));
+        let created =
+            cluster.client(0).call(Request::create(Target::collection(namespaces(), ""), object)).await;
+        created.map_err(|status| cannot_connect(format!("{}: {status}", path.display())))?;
+        Ok(cluster)
+    }
+
+    pub fn client(&self, number: usize) -> &Arc<RemoteClient> {
+        // There is at least one: the flag's range says so.
+        &self.clients[number % self.clients.len()]
+    }
+
+    pub fn key(&self, name: String) -> ObjectKey {
+        ObjectKey::new(self.namespace.clone(), name)
+    }
+
+    pub fn collection(&self, resource: GroupVersionResource) -> Target {
+        Target::collection(resource, self.namespace.clone())
+    }
+
+    pub async fn create(
+        &self,
+        client: usize,
+        resource: GroupVersionResource,
+        new: Value,
+    ) -> Result<(), Status> {
+        self.client(client).call(Request::create(self.collection(resource), object(new))).await.map(drop)
+    }
+
+    pub async fn patch_config_map(&self, client: usize, name: String, patch: &Value) -> Result<(), Status> {
+        let target = Target::object(config_maps(), &self.key(name));
+        let request = Request::patch(target, PatchKind::Strategic, patch.to_string());
+        self.client(client).call(request).await.map(drop)
+    }
+
+    pub async fn clean_up(&self) -> Result<(), Status> {
+        let target = Target::object(namespaces(), &ObjectKey::cluster(self.namespace.clone()));
+        self.client(0).call(Request::delete(target, DeleteOptions::default())).await.map(drop)
+    }
+}
+
+/// A map whose encoded form is about a kilobyte.
+pub fn config_map(name: String) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "labels": {"app": "bench"}},
+        "data": {"payload": "x".repeat(700), "step": "0"},
+    })
+}
+
+fn object(value: Value) -> Object {
+    Object::from_value(value).unwrap_or_default()
+}
+
+fn client(connection: Connection) -> Result<Arc<RemoteClient>, Failure> {
+    let trust = match connection.trust {
+        ServerTrust::Ca(roots) => Trust::Roots(roots),
+        ServerTrust::System => Trust::Roots(tls::system_roots()),
+        ServerTrust::Insecure => Trust::Insecure,
+    };
+    let slot = connection.identity.map(|(chain, key)| CertificateSlot::new(chain, key)).transpose();
+    let slot = slot.map_err(cannot_connect)?;
+    let config = tls::client_config(&trust, slot, tls::UNSET).map_err(cannot_connect)?;
+    RemoteClient::new(&connection.server, config, connection.token.as_deref(), "ironclad-bench")
+        .map_err(cannot_connect)
+}

@@ -1,0 +1,137 @@
+//! `up`: in the foreground, or by a child that outlives this process.
+
+mod detach;
+mod preflight;
+
+use std::sync::Arc;
+
+use ironclad_env::RealEnv;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::many_threads;
+use crate::cli::Settings;
+use crate::components::{self, Component, Context, Made, Started};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::logging;
+use crate::machine::Machine;
+use crate::progress::Progress;
+
+/// Start a cluster on this machine and wait until it is ready
+///
+/// It runs in the foreground until it is interrupted. What was started before is taken over: no pod restarts.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  ironclad up                        in the foreground
+  ironclad up --detach               in the background; stop it with: ironclad down
+  ironclad up --node-name edge-1 --pod-network 10.42.0.0/16")]
+pub struct Arguments {
+    /// Run in the background, and return when the node is ready
+    #[arg(short, long)]
+    detach: bool,
+    /// Tell progress to the process that started this one
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    report: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Which parts of Ironclad run in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Server,
+    Up,
+}
+
+impl Role {
+    fn components(self) -> Vec<Box<dyn Component>> {
+        match self {
+            Self::Server => components::server(),
+            Self::Up => components::up(),
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments, verbose: u8) -> Result<(), Failure> {
+    if arguments.detach {
+        return detach::run(&arguments.settings);
+    }
+    let progress = if arguments.report { Progress::Parent } else { Progress::detect() };
+    serve(&arguments.settings, Role::Up, progress, verbose)
+}
+
+/// Runs a role until it is told to stop.
+pub fn serve(settings: &Settings, role: Role, progress: Progress, verbose: u8) -> Result<(), Failure> {
+    let result = settings.load().and_then(|config| {
+        let runtime = many_threads()?;
+        let served = runtime.block_on(serve_config(config, role, &progress, verbose));
+        // What still runs is cut off: everything that must end in order has.
+        runtime.shutdown_background();
+        served
+    });
+    if let Err(failure) = &result {
+        progress.failed(failure);
+    }
+    result
+}
+
+async fn serve_config(config: Config, role: Role, progress: &Progress, verbose: u8) -> Result<(), Failure> {
+    let env = RealEnv::shared();
+    let step = progress.begin("this machine");
+    preflight::check(&config, role, env.now()).await?;
+    let machine = Machine::look(&config)?;
+    step.done(&machine.node_name);
+    logging::start(&config.log(), verbose)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), commit = env!("IRONCLAD_COMMIT"), ?role, "starting");
+    let began = env.elapsed();
+    let mut stop = Stop::listen()?;
+    let mut context = Context { env, config: Arc::new(config), machine, made: Made::default() };
+    let started = tokio::select! {
+        started = Started::start(role.components(), &mut context, progress) => started?,
+        () = stop.asked() => return Ok(()),
+    };
+    let took = context.env.elapsed().saturating_sub(began);
+    tracing::info!(?took, "ready");
+    progress.ready(&next_steps(&context.config, role, took));
+    stop.asked().await;
+    let step = progress.begin("stopping");
+    tokio::select! {
+        () = started.stop() => step.done(if role == Role::Up { "pods run on" } else { "" }),
+        () = stop.asked() => {}
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn next_steps(config: &Config, role: Role, took: std::time::Duration) -> String {
+    let kubeconfig = config.admin_kubeconfig();
+    let what = if role == Role::Up { "The cluster is ready" } else { "The control plane is ready" };
+    format!(
+        "{what} after {:.1} s. Next:\n\n  export KUBECONFIG={}\n  kubectl get nodes\n",
+        took.as_secs_f64(),
+        kubeconfig.display()
+    )
+}
+
+/// Requests to stop: SIGINT (Ctrl-C) and SIGTERM.
+struct Stop {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self, Failure> {
+        let failed = |error| Failure::failed(format!("cannot listen to signals: {error}"), "");
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The HTTPS server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ironclad_apiserver::{
+    Backends, Check, Config, FrontProxy, Oidc, Parts, Server, StartError, Version, audit,
+};
+use ironclad_auth::Authenticators;
+use ironclad_env::BoxFuture;
+use ironclad_pki::bundle::FRONT_PROXY_USER;
+use ironclad_pki::certificate::CertificateError;
+use ironclad_pki::tls::{self, TlsError, Trust};
+use ironclad_pki::token::{self, VerificationKey};
+use ironclad_store::Store;
+
+use super::{Component, Context, Identities};
+use crate::failure::{Exit, Failure};
+
+/// How long requests that are under way may take when the server stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+#[derive(Default)]
+pub struct ApiServer(Option<Server>);
+
+impl Component for ApiServer {
+    fn name(&self) -> &'static str {
+        "API server"
+    }
+
+    fn start<'a>(&'a mut self, context: &'a mut Context) -> BoxFuture<'a, Result<String, Failure>> {
+        Box::pin(async move {
+            let parts =
+                parts(context).map_err(|error| Failure::of("the API server cannot start", &*error, ""))?;
+            let config =
+                config(context).map_err(|error| Failure::of("the API server cannot start", &*error, ""))?;
+            let server = Server::start(config, parts).await.map_err(|error| failure(&error))?;
+            let detail = format!("https://{}", server.address);
+            self.0 = Some(server);
+            Ok(detail)
+        })
+    }
+
+    fn stop(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if let Some(server) = self.0.take() {
+                server.shutdown().await;
+            }
+        })
+    }
+}
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+fn config(context: &Context) -> Result<Config, Error> {
+    let port = context.config.api.listen.port();
+    let advertise = std::net::SocketAddr::new(context.machine.api_address(&context.config), port).to_string();
+    let oidc = oidc(context, &advertise)?;
+    let log = context.config.log().join("audit.log");
+    Ok(Config {
+        listen: context.config.api.listen,
+        identity: context.made.identities().slots.api_server.clone(),
+        version: Version::new(env!("IRONCLAD_COMMIT"), env!("IRONCLAD_COMMIT_DATE")),
+        audit: context.config.api.audit.then(|| audit::Settings::at(log)),
+        oidc: Some(oidc),
+        drain: DRAIN,
+        advertise,
+    })
+}
+
+/// What lets others verify service-account tokens.
+fn oidc(context: &Context, advertise: &str) -> Result<Oidc, Error> {
+    let keys = &context.made.identities().bundle.service_account.verifying;
+    let keys: Vec<VerificationKey> =
+        keys.iter().cloned().map(VerificationKey::new).collect::<Result<_, _>>()?;
+    let uri = format!("https://{advertise}{}", token::JWKS_PATH);
+    let configuration = token::openid_configuration(&context.config.token_issuer(), &uri, &keys)?;
+    Ok(Oidc { configuration, keys: token::jwks(&keys) })
+}
+
+fn parts(context: &Context) -> Result<Parts, Error> {
+    let Identities { bundle, .. } = &**context.made.identities();
+    let store = context.made.store().clone();
+    Ok(Parts {
+        env: context.env.clone(),
+        engine: context.made.engine().clone(),
+        authenticators: Authenticators {
+            client_ca: bundle.cluster_ca.pool()?,
+            tokens: vec![context.made.tokens().clone()],
+            anonymous: true,
+        },
+        front_proxy: Some(front_proxy(context)?),
+        authorizer: context.made.authorizer().clone(),
+        backends: Some(backends(context)?),
+        checks: vec![caught_up(context, store)],
+        metrics: Default::default(),
+    })
+}
+
+fn front_proxy(context: &Context) -> Result<FrontProxy, CertificateError> {
+    let ca = context.made.identities().bundle.front_proxy_ca.pool()?;
+    Ok(FrontProxy { ca, allowed_names: vec![FRONT_PROXY_USER.into()] })
+}
+
+fn backends(context: &Context) -> Result<Backends, TlsError> {
+    let Identities { bundle, slots } = &**context.made.identities();
+    let ours = bundle.cluster_ca.trusted.iter().map(|ca| ca.der().clone()).collect();
+    Ok(Backends {
+        nodes: Arc::new(tls::client_config(
+            &Trust::Roots(ours),
+            Some(slots.kubelet_client.clone()),
+            tls::HTTP1,
+        )?),
+        proxied: Arc::new(tls::client_config(&Trust::Insecure, None, tls::HTTP1)?),
+    })
+}
+
+/// Ready means that what was committed before the start is served.
+fn caught_up(context: &Context, store: Arc<dyn Store>) -> Check {
+    use ironclad_client::Cache;
+    let cache = context.made.engine().cache();
+    let at_start = store.revision();
+    Check::ready("cache", move || match cache.revision() {
+        reached if reached >= at_start => Ok(()),
+        reached => Err(format!("the cache is at revision {reached} of {at_start}")),
+    })
+}
+
+fn failure(error: &StartError) -> Failure {
+    match error {
+        StartError::Listen { .. } => {
+            Failure::new(Exit::Machine, error, "free the address or choose another with --api-listen")
+        }
+        StartError::Audit { .. } => {
+            Failure::new(Exit::Machine, error, "make room or make the folder writable")
+        }
+        _ => Failure::of("the API server cannot start", error, ""),
+    }
+}

@@ -1,0 +1,76 @@
+//! The resource engine with its kinds, who may do what, and admission.
+
+use std::sync::Arc;
+
+use ironclad_admission::Plugins;
+use ironclad_auth::authenticate::service_account::ServiceAccountTokens;
+use ironclad_auth::{NodeAuthorizer, Rbac, Union, bootstrap};
+use ironclad_client::{Cache, Deferred};
+use ironclad_engine::{Authorizer, Engine, Parts, Registry};
+use ironclad_env::BoxFuture;
+use ironclad_kinds::Services;
+use ironclad_pki::token::{TokenSigner, TokenVerifier, VerificationKey};
+
+use super::{Component, Context};
+use crate::failure::Failure;
+use crate::token_issuer::Issuer;
+
+pub struct StartEngine;
+
+impl Component for StartEngine {
+    fn name(&self) -> &'static str {
+        "engine"
+    }
+
+    fn start<'a>(&'a mut self, context: &'a mut Context) -> BoxFuture<'a, Result<String, Failure>> {
+        Box::pin(start(context))
+    }
+}
+
+/// The engine is built from parts that read its cache: they get a deferred one, filled at the end.
+async fn start(context: &mut Context) -> Result<String, Failure> {
+    let deferred = Arc::new(Deferred::default());
+    let cache: Arc<dyn Cache> = deferred.clone();
+    let roles = bootstrap::objects().map_err(|error| Failure::failed(error, ""))?;
+    let rbac = Rbac::new(cache.clone());
+    let node = Arc::new(NodeAuthorizer::new(cache.clone(), &roles));
+    let authorizer: Arc<dyn Authorizer> = Union::new(vec![node, rbac.clone()]);
+    let tokens = ServiceAccountTokens::new(context.env.clone(), cache.clone(), verifier(context)?);
+    let services = Services {
+        authorizer: authorizer.clone(),
+        rules: rbac,
+        tokens: tokens.clone(),
+        issuer: Arc::new(Issuer::new(context.env.clone(), context.config.token_issuer(), signer(context))),
+        pod_network: context.config.pod_network(),
+        service_network: context.config.service_network(),
+    };
+    let registry = Registry::new(ironclad_kinds::all(&services));
+    let admission = Plugins::standard(context.env.clone(), cache);
+    let store = context.made.store().clone();
+    let parts = Parts::new(context.env.clone(), store, registry, authorizer.clone(), admission);
+    let engine = Engine::start(parts).await.map_err(|error| {
+        let next = "restore a backup of the store, or move it away to start empty";
+        Failure::of("the cluster's state cannot be served", &error, next)
+    })?;
+    deferred.fill(engine.cache());
+    let detail = format!("{} kinds", engine.registry().kinds().all().len());
+    context.made.engine = Some(engine);
+    context.made.authorizer = Some(authorizer);
+    context.made.tokens = Some(tokens);
+    Ok(detail)
+}
+
+fn signer(context: &Context) -> TokenSigner {
+    let keys = &context.made.identities().bundle.service_account;
+    TokenSigner::new(context.config.token_issuer(), &keys.signing)
+}
+
+fn verifier(context: &Context) -> Result<TokenVerifier, Failure> {
+    let keys = &context.made.identities().bundle.service_account;
+    let keys = keys.verifying.iter().cloned().map(VerificationKey::new).collect::<Result<_, _>>();
+    let keys = keys.map_err(|error| {
+        Failure::of("a key in pki/sa.pub cannot be used", &error, "remove that key from the file")
+    })?;
+    let issuer = context.config.token_issuer();
+    Ok(TokenVerifier { issuers: vec![issuer.clone()], api_audiences: vec![issuer], keys })
+}

@@ -1,0 +1,150 @@
+//! The parts of the running program and the order they start in; they stop in the reverse order.
+//!
+//! ```text
+//!            start                      stop
+//!   waiting ───────► running ──────────────► gone
+//!      │ fails
+//!      ▼
+//!   the role fails: what had started is stopped again
+//! ```
+//!
+//! A component is one file and one line in [`server`] or [`up`]. What it makes for those after it goes into
+//! [`Made`]; a test holds that no component asks for what nobody before it has made.
+
+mod api_server;
+mod cluster_objects;
+mod controllers;
+mod engine;
+mod identities;
+mod lock;
+mod scheduler;
+mod store;
+
+use std::sync::Arc;
+
+use ironclad_engine::{Authorizer, Engine};
+use ironclad_env::{BoxFuture, Env};
+use ironclad_store::Store;
+
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::machine::Machine;
+use crate::progress::Progress;
+pub use identities::Identities;
+
+/// A part of the program that is started and stopped.
+pub trait Component: Send {
+    /// What the progress line calls it.
+    fn name(&self) -> &'static str;
+
+    /// Starts it and returns what is worth knowing of it, for the progress line.
+    fn start<'a>(&'a mut self, context: &'a mut Context) -> BoxFuture<'a, Result<String, Failure>>;
+
+    /// Stops it in order. Nothing may be lost when the process is killed instead.
+    fn stop(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// What components are started with.
+pub struct Context {
+    pub env: Env,
+    pub config: Arc<Config>,
+    pub machine: Machine,
+    pub made: Made,
+}
+
+/// What components have made for those after them.
+#[derive(Default)]
+pub struct Made {
+    pub identities: Option<Arc<Identities>>,
+    pub store: Option<Arc<dyn Store>>,
+    pub engine: Option<Arc<Engine>>,
+    pub authorizer: Option<Arc<dyn Authorizer>>,
+    pub tokens: Option<Arc<dyn ironclad_engine::gate::TokenAuthenticator>>,
+}
+
+/// The control plane.
+pub fn server() -> Vec<Box<dyn Component>> {
+    vec![
+        Box::new(lock::Lock::default()),
+        Box::new(identities::OpenIdentities::default()),
+        Box::new(store::OpenStore),
+        Box::new(engine::StartEngine),
+        Box::new(cluster_objects::ClusterObjects::default()),
+        Box::new(api_server::ApiServer::default()),
+        Box::new(controllers::Controllers::default()),
+        Box::new(scheduler::StartScheduler::default()),
+    ]
+}
+
+/// The control plane and this machine as its node.
+pub fn up() -> Vec<Box<dyn Component>> {
+    server()
+}
+
+/// Components that have started, last one first to stop.
+#[derive(Default)]
+pub struct Started(Vec<Box<dyn Component>>);
+
+impl Started {
+    /// Starts all of them in order. If one fails, those before it are stopped again.
+    pub async fn start(
+        components: Vec<Box<dyn Component>>,
+        context: &mut Context,
+        progress: &Progress,
+    ) -> Result<Self, Failure> {
+        let mut started = Self::default();
+        for mut component in components {
+            let step = progress.begin(component.name());
+            tracing::info!(component = component.name(), "starting");
+            match component.start(context).await {
+                Ok(detail) => {
+                    step.done(&detail);
+                    started.0.push(component);
+                }
+                Err(failure) => {
+                    drop(step);
+                    tracing::error!(component = component.name(), failure = failure.what, "not started");
+                    started.stop().await;
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(started)
+    }
+
+    pub async fn stop(mut self) {
+        while let Some(mut component) = self.0.pop() {
+            tracing::info!(component = component.name(), "stopping");
+            component.stop().await;
+        }
+    }
+}
+
+// === impl Made ===
+
+/// Why these do not return errors: the order of the lists above is the program, not its input.
+const ORDER: &str = "a component before this one in its list makes it";
+
+impl Made {
+    pub fn identities(&self) -> &Arc<Identities> {
+        self.identities.as_ref().expect(ORDER)
+    }
+
+    pub fn store(&self) -> &Arc<dyn Store> {
+        self.store.as_ref().expect(ORDER)
+    }
+
+    pub fn engine(&self) -> &Arc<Engine> {
+        self.engine.as_ref().expect(ORDER)
+    }
+
+    pub fn authorizer(&self) -> &Arc<dyn Authorizer> {
+        self.authorizer.as_ref().expect(ORDER)
+    }
+
+    pub fn tokens(&self) -> &Arc<dyn ironclad_engine::gate::TokenAuthenticator> {
+        self.tokens.as_ref().expect(ORDER)
+    }
+}
