@@ -18,6 +18,7 @@ pub mod object;
 pub mod openapi;
 pub mod params;
 pub mod patch;
+pub mod protobuf;
 pub mod prune;
 pub mod quantity;
 pub mod schema;
