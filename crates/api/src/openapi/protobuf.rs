@@ -5,7 +5,9 @@
 use serde_json::{Map, Value};
 
 /// What such clients accept.
-pub const MEDIA_TYPE: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+/// As answers name it. Clients ask for it with `@v1.0`, which no media type may hold, so that
+/// Go refuses to read an answer that repeats it.
+pub const MEDIA_TYPE: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 /// Encodes a document that [`super::v2`] made.
 pub fn encode(document: &Value) -> Vec<u8> {
