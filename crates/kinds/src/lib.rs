@@ -9,9 +9,11 @@ mod endpoint_address;
 mod spec;
 
 pub mod config_map;
+pub mod deployment;
 pub mod endpoint_slice;
 pub mod endpoints;
 pub mod event;
+pub mod job;
 pub mod lease;
 pub mod namespace;
 pub mod node;
@@ -19,6 +21,7 @@ pub mod pod;
 mod pod_template;
 pub mod priority_class;
 pub mod rbac;
+pub mod replica_set;
 pub mod review;
 pub mod secret;
 pub mod service;
@@ -48,9 +51,11 @@ pub struct Services {
 pub fn all(services: &Services) -> Vec<Arc<dyn Strategy>> {
     vec![
         Arc::new(config_map::ConfigMap::new()),
+        Arc::new(deployment::Deployment::new()),
         Arc::new(endpoint_slice::EndpointSlice::new()),
         Arc::new(endpoints::Endpoints::new()),
         Arc::new(event::Event::new()),
+        Arc::new(job::Job::new()),
         Arc::new(lease::Lease::new()),
         Arc::new(namespace::Namespace::new()),
         Arc::new(node::Node::new(services.pod_network)),
@@ -61,6 +66,7 @@ pub fn all(services: &Services) -> Vec<Arc<dyn Strategy>> {
         Arc::new(rbac::ClusterRoleBinding::new()),
         Arc::new(rbac::Role::new()),
         Arc::new(rbac::RoleBinding::new()),
+        Arc::new(replica_set::ReplicaSet::new()),
         Arc::new(review::access::local_subject(services.authorizer.clone())),
         Arc::new(review::access::self_rules(services.rules.clone())),
         Arc::new(review::access::self_subject(services.authorizer.clone())),

@@ -89,15 +89,12 @@ fn spec_change(new: &Object, old: &Object) -> Result<Vec<FieldError>, Vec<FieldE
         }
         errors.extend(images(list(new, containers), &path));
     }
-    match deadline(number(new, "activeDeadlineSeconds"), number(old, "activeDeadlineSeconds")) {
-        Some(error) => {
-            let stop = number(new, "activeDeadlineSeconds").is_some();
-            errors.push(error);
-            if stop {
-                return Err(errors);
-            }
+    let (deadline, before) = (number(new, "activeDeadlineSeconds"), number(old, "activeDeadlineSeconds"));
+    if let Some(error) = self::deadline(deadline, before) {
+        errors.push(error);
+        if deadline.is_some() {
+            return Err(errors);
         }
-        None => {}
     }
     errors.extend(tolerations(new, old));
     errors.extend(scheduling_gates(new, old));

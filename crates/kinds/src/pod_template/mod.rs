@@ -9,3 +9,4 @@ mod image;
 pub(crate) mod rules;
 mod volume_defaults;
 pub(crate) mod warnings;
+pub(crate) mod workload;
