@@ -8,6 +8,7 @@ mod watch;
 
 use http::request::Parts;
 use hyper::body::Incoming;
+use ironclad_api::GroupVersionKind;
 use ironclad_api::params::Query;
 use ironclad_api::status::Status;
 use ironclad_client::{Request, Target};
@@ -35,6 +36,12 @@ impl Asked<'_> {
     /// Routes of compiled-in kinds and of custom ones refuse in different words.
     pub fn is_builtin(&self) -> bool {
         matches!(self.served.schema(), SchemaRef::Builtin(_))
+    }
+
+    /// The kind of the body: a subresource may have one of its own.
+    pub fn body_kind(&self) -> &GroupVersionKind {
+        let subresource = self.served.subresource(&self.resource.subresource);
+        subresource.and_then(|subresource| subresource.kind.as_ref()).unwrap_or(&self.served.gvk)
     }
 
     /// What the engine is asked about. The name in a list's selector is not part of it.

@@ -81,13 +81,20 @@ async fn bad_requests_get_upstreams_status_and_change_nothing() {
     // Content types.
     let accepted = "application/json, application/yaml";
     let message = format!(
-        "the body of the request was in an unknown format - accepted media types include: {accepted}"
+        "the body of the request was in an unknown format - accepted media types include: {accepted}, \
+         application/vnd.kubernetes.protobuf"
     );
     let text = ask("POST", CM).header("content-type", "text/plain").body("x");
     check(c, text, 415, "UnsupportedMediaType", &message).await;
-    let protobuf =
-        ask("POST", CM).header("content-type", "application/vnd.kubernetes.protobuf").body("k8s\0");
-    check(c, protobuf, 415, "UnsupportedMediaType", &message).await;
+    let protobuf = |body: &'static [u8]| {
+        ask("POST", CM).header("content-type", "application/vnd.kubernetes.protobuf").body(body)
+    };
+    let message = "the object provided is unrecognized (must be of type ConfigMap): provided data does not appear to \
+        be a protobuf message, expected prefix [107 56 115 0] (6b3873)";
+    check(c, protobuf(b"k8s"), 400, bad, message).await;
+    let dry = protobuf(b"k8s\0\x12\x0d\x0a\x03\x0a\x01x\x12\x06\x0a\x01a\x12\x01b");
+    let dry = c.send(Ask { path: format!("{CM}?dryRun=All"), ..dry }).await;
+    assert_eq!((dry.code, dry.json()["data"].clone()), (201, json!({"a": "b"})), "{}", dry.text());
     let message = format!("only the following media types are accepted: {accepted}");
     check(c, ask("GET", CM).header("accept", "text/html"), 406, "NotAcceptable", &message).await;
     let message = "the body of the request was in an unknown format - accepted media types include: \

@@ -1,7 +1,8 @@
 //! In which form a body comes and an answer goes.
 //!
-//! An [`Encoding`] is one row of [`ENCODINGS`]; what it can do (text, streams) follows from
-//! it. A further one (protobuf) is a further row and an arm where answers are written.
+//! An [`Encoding`] is what answers are written in, a [`BodyEncoding`] what bodies come in:
+//! typed Go clients send protobuf and take JSON. Answers in protobuf would be a further row
+//! of [`ENCODINGS`] and an arm where they are written.
 
 pub mod accept;
 mod media;
@@ -9,6 +10,7 @@ mod media;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use ironclad_api::params::Query;
+use ironclad_api::protobuf;
 use ironclad_api::status::Status;
 use ironclad_client::PatchKind;
 
@@ -50,15 +52,33 @@ fn media_types() -> [&'static str; 2] {
     ENCODINGS.map(Encoding::media_type)
 }
 
-/// The encoding of a request's body; without a Content-Type it is JSON.
-pub fn body(headers: &HeaderMap) -> Result<Encoding, Status> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyEncoding {
+    Json,
+    Yaml,
+    Protobuf,
+}
+
+const BODIES: [(&str, BodyEncoding); 3] = [
+    ("application/json", BodyEncoding::Json),
+    ("application/yaml", BodyEncoding::Yaml),
+    (protobuf::MEDIA_TYPE, BodyEncoding::Protobuf),
+];
+
+/// The encoding of a request's body; without a Content-Type it is JSON. Custom resources
+/// have no protobuf.
+pub fn body(headers: &HeaderMap, builtin: bool) -> Result<BodyEncoding, Status> {
     let content_type = header(headers, &CONTENT_TYPE);
     if content_type.is_empty() {
-        return Ok(Encoding::default());
+        return Ok(BodyEncoding::Json);
     }
     let (media_type, _) = media::split(content_type);
-    let known = ENCODINGS.into_iter().find(|encoding| encoding.media_type() == media_type);
-    known.ok_or_else(|| Status::unsupported_media_type(&media_types()))
+    let served = || BODIES.into_iter().filter(|(_, encoding)| builtin || *encoding != BodyEncoding::Protobuf);
+    let known = served().find(|(name, _)| *name == media_type);
+    known.map(|(_, encoding)| encoding).ok_or_else(|| {
+        let names: Vec<&str> = served().map(|(name, _)| name).collect();
+        Status::unsupported_media_type(&names)
+    })
 }
 
 const PATCHES: [(&str, PatchKind); 4] = [

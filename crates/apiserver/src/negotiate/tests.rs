@@ -63,21 +63,21 @@ fn what_cannot_be_served_is_refused_with_what_can() {
 
 #[test]
 fn the_content_type_says_how_a_body_is_read() {
-    let check = |content_type: &str, want: Option<Encoding>| {
-        let got = body(&headers(CONTENT_TYPE, content_type));
-        assert_eq!(got.clone().ok(), want, "{content_type}");
-        if let Err(status) = got {
-            let want = "the body of the request was in an unknown format - accepted media types include: \
-                application/json, application/yaml";
-            assert_eq!((status.code, status.message.as_str()), (415, want));
-        }
+    use BodyEncoding::{Json, Protobuf, Yaml};
+    let check = |content_type: &str, builtin: bool, want: Result<BodyEncoding, &str>| {
+        let got = body(&headers(CONTENT_TYPE, content_type), builtin);
+        let types = "the body of the request was in an unknown format - accepted media types include: ";
+        let want = want.map_err(|names| (415, format!("{types}{names}")));
+        assert_eq!(got.map_err(|status| (status.code, status.message)), want, "{content_type}");
     };
-    assert_eq!(body(&HeaderMap::new()), Ok(Encoding::Json));
-    check("application/json", Some(Encoding::Json));
-    check("Application/JSON; charset=utf-8", Some(Encoding::Json));
-    check("application/yaml", Some(Encoding::Yaml));
-    check("application/vnd.kubernetes.protobuf", None);
-    check("text/plain", None);
+    assert_eq!(body(&HeaderMap::new(), true), Ok(Json));
+    check("application/json", true, Ok(Json));
+    check("Application/JSON; charset=utf-8", true, Ok(Json));
+    check("application/yaml", false, Ok(Yaml));
+    let protobuf = "application/vnd.kubernetes.protobuf";
+    check(protobuf, true, Ok(Protobuf));
+    check(protobuf, false, Err("application/json, application/yaml"));
+    check("text/plain", true, Err("application/json, application/yaml, application/vnd.kubernetes.protobuf"));
 }
 
 #[test]

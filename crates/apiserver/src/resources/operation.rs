@@ -3,12 +3,12 @@
 use hyper::body::Incoming;
 use ironclad_api::params::{DeleteOptions, GetOptions, ListOptions, WriteOptions};
 use ironclad_api::status::Status;
-use ironclad_api::{json, yaml};
+use ironclad_api::{GroupVersionKind, json, protobuf, yaml};
 use ironclad_client::{Body, Operation, Patch, PatchKind};
 
 use super::Asked;
 use crate::body;
-use crate::negotiate::{self, Encoding};
+use crate::negotiate::{self, BodyEncoding};
 
 pub async fn read(asked: &Asked<'_>, incoming: Incoming) -> Result<Operation, Status> {
     let (query, headers) = (asked.query, &asked.parts.headers);
@@ -42,11 +42,16 @@ pub async fn read(asked: &Asked<'_>, incoming: Incoming) -> Result<Operation, St
 }
 
 async fn object(asked: &Asked<'_>, incoming: Incoming) -> Result<Body, Status> {
-    let encoding = negotiate::body(&asked.parts.headers)?;
+    let encoding = negotiate::body(&asked.parts.headers, asked.is_builtin())?;
     let bytes = body::read(incoming).await?;
     Ok(match encoding {
-        Encoding::Json => Body::Json(bytes),
-        Encoding::Yaml => Body::Yaml(bytes),
+        BodyEncoding::Json => Body::Json(bytes),
+        BodyEncoding::Yaml => Body::Yaml(bytes),
+        BodyEncoding::Protobuf => {
+            let kind = asked.body_kind();
+            let object = protobuf::decode(&bytes, Some(kind));
+            Body::Tree(object.map_err(|error| json::bad_body(None, &kind.kind, error, &bytes))?)
+        }
     })
 }
 
@@ -56,13 +61,18 @@ async fn delete_options(asked: &Asked<'_>, incoming: Incoming) -> Result<DeleteO
     if bytes.is_empty() {
         return DeleteOptions::from_query(asked.query);
     }
-    let value = match negotiate::body(&asked.parts.headers)? {
-        Encoding::Json => json::decode(&bytes).map(|decoded| decoded.value).map_err(|error| {
+    let value = match negotiate::body(&asked.parts.headers, true)? {
+        BodyEncoding::Json => json::decode(&bytes).map(|decoded| decoded.value).map_err(|error| {
             Status::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
         })?,
-        Encoding::Yaml => {
+        BodyEncoding::Yaml => {
             let decoded = yaml::decode(&bytes).map_err(|error| Status::bad_request(error.converting()))?;
             decoded.value
+        }
+        BodyEncoding::Protobuf => {
+            let kind = GroupVersionKind::new("meta.k8s.io", "v1", "DeleteOptions");
+            let options = protobuf::decode(&bytes, Some(&kind));
+            options.map_err(|error| Status::bad_request(error.to_string()))?.into_value()
         }
     };
     DeleteOptions::from_body(&value)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ironclad_api::GroupVersionKind;
 use ironclad_api::schema::{Catalog, structural};
+use ironclad_engine::gate::Authorizer;
 use ironclad_engine::strategy::{
     ALL_VERBS, Column, KindSpec, ScalePaths, SchemaRef, Scope, SelectableField, Strategy, Subresource,
     SubresourceKind, VersionSpec,
@@ -20,11 +21,14 @@ impl Strategy for Plain {
     }
 }
 
-pub fn all() -> Vec<Arc<dyn Strategy>> {
+pub fn all(authorizer: &Arc<dyn Authorizer>) -> Vec<Arc<dyn Strategy>> {
     vec![
         Arc::new(ironclad_kinds::namespace::Namespace::new()),
         Arc::new(ironclad_kinds::config_map::ConfigMap::new()),
+        Arc::new(ironclad_kinds::event::Event::new()),
+        Arc::new(ironclad_kinds::lease::Lease::new()),
         Arc::new(ironclad_kinds::secret::Secret::new()),
+        Arc::new(ironclad_kinds::review::access::self_subject(authorizer.clone())),
         Arc::new(ironclad_kinds::rbac::ClusterRole::new()),
         Arc::new(ironclad_kinds::rbac::ClusterRoleBinding::new()),
         Arc::new(ironclad_kinds::rbac::Role::new()),

@@ -96,11 +96,12 @@ pub async fn start() -> Cluster {
     let bundle = open(1, &mut serial);
 
     let late = Arc::new(Late::default());
+    let asked: Arc<dyn Authorizer> = late.clone();
     let parts = ironclad_engine::Parts::new(
         env.clone(),
         MemoryStore::new(),
-        Registry::new(kinds::all()),
-        late.clone(),
+        Registry::new(kinds::all(&asked)),
+        asked,
         Arc::new(NoAdmission),
     );
     let engine = Engine::start(parts).await.expect("an engine");
