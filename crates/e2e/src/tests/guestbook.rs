@@ -1,0 +1,31 @@
+//! The main job: a three-tier application.
+
+use crate::cluster::{Cluster, NAMESPACE, SOON};
+use crate::http;
+use crate::wait::{holds, until};
+
+pub fn becomes_ready(cluster: &Cluster) -> anyhow::Result<()> {
+    let example = cluster.example.display().to_string();
+    cluster.kubectl(&["apply", "-f", &example])?;
+    let wait =
+        |what: &[&str]| cluster.kubectl(&[&["wait", "-n", NAMESPACE, "--timeout=120s"], what].concat());
+    wait(&["--for=condition=Available", "deployment", "--all"])?;
+    wait(&["--for=condition=Complete", "job/migrate"])?;
+    wait(&["--for=condition=Ready", "pod", "-l", "app"])?;
+    // Applying what is there already changes nothing.
+    let again = cluster.kubectl(&["apply", "-f", &example])?;
+    let changed: Vec<&str> = again.lines().filter(|line| !line.ends_with("unchanged")).collect();
+    holds(changed.is_empty(), format_args!("a second apply changed {changed:?}"))
+}
+
+/// Node port, front end, service address, name, backend, store, volume, and back.
+pub fn stores_what_is_sent(cluster: &Cluster) -> anyhow::Result<()> {
+    let door = cluster.front_door()?;
+    until(SOON, "the page is served", || http::get(door, "/"))?;
+    http::post(door, "/cgi-bin/sign", "message=written+by+the+end-to-end+tests")?;
+    let page = http::get(door, "/")?;
+    holds(
+        page.contains("<li>written by the end-to-end tests</li>"),
+        format_args!("the page does not show what was sent:\n{page}"),
+    )
+}
