@@ -11,12 +11,14 @@
 //! A component is one file and one line in [`server`] or [`up`]. What it makes for those after it goes into
 //! [`Made`]; a test holds that no component asks for what nobody before it has made.
 
+mod agent;
 mod api_server;
 mod cluster_objects;
 mod controllers;
 mod engine;
 mod identities;
 mod lock;
+mod node_ready;
 mod scheduler;
 mod store;
 
@@ -80,7 +82,10 @@ pub fn server() -> Vec<Box<dyn Component>> {
 
 /// The control plane and this machine as its node.
 pub fn up() -> Vec<Box<dyn Component>> {
-    server()
+    let mut components = server();
+    components.push(Box::new(agent::StartAgent::default()));
+    components.push(Box::new(node_ready::NodeReady));
+    components
 }
 
 /// Components that have started, last one first to stop.

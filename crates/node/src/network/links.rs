@@ -5,22 +5,31 @@ use std::net::IpAddr;
 use futures::TryStreamExt;
 use ipnet::IpNet;
 use rtnetlink::packet_route::route::RouteScope;
-use rtnetlink::{Handle, LinkDummy, LinkUnspec, RouteMessageBuilder};
+use rtnetlink::{Handle, LinkBridge, LinkDummy, LinkUnspec, RouteMessageBuilder};
 
 use super::NetworkError;
 
 /// The kernel's word for something that is there already.
 const EEXIST: i32 = -17;
 const ENODEV: i32 = -19;
+const EOPNOTSUPP: i32 = -95;
 
-/// Makes a dummy link with these addresses, each for itself alone. Idempotent.
+/// Makes a link to nowhere with these addresses, each for itself alone. Idempotent.
 pub(crate) async fn make_service_link(name: &str, addresses: &[IpAddr]) -> Result<(), NetworkError> {
     let netlink = Netlink::open()?;
     let failed = |source| NetworkError::Link { name: name.to_owned(), source };
     let index = match netlink.index(name).await? {
         Some(index) => index,
         None => {
-            let added = netlink.handle.link().add(LinkDummy::new(name).up().build()).execute().await;
+            let dummy = netlink.handle.link().add(LinkDummy::new(name).up().build()).execute().await;
+            let added = match dummy {
+                // A kernel without dummy links: a bridge that nothing is on serves as well, and pods need
+                // bridges anyway.
+                Err(error) if code(&error) == Some(EOPNOTSUPP) => {
+                    netlink.handle.link().add(LinkBridge::new(name).build()).execute().await
+                }
+                added => added,
+            };
             unless(added, EEXIST).map_err(failed)?;
             netlink.index(name).await?.ok_or_else(|| NetworkError::NoLink { name: name.to_owned() })?
         }
