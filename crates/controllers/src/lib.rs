@@ -7,6 +7,7 @@
 pub mod cluster_role_aggregation;
 pub mod deployment;
 pub mod garbage_collector;
+pub mod job;
 pub mod namespace;
 pub mod node_lifecycle;
 pub mod ownership;
@@ -38,6 +39,7 @@ pub fn all(settings: &Settings) -> Vec<Arc<dyn Controller>> {
         Arc::new(service_endpoints::endpoints::EndpointsController),
         Arc::new(service_endpoints::slices::EndpointSlices),
         Arc::new(garbage_collector::GarbageCollector::default()),
+        Arc::new(job::JobController::default()),
         Arc::new(namespace::NamespaceLifecycle),
         Arc::new(node_lifecycle::NodeLifecycle::default()),
         Arc::new(node_lifecycle::eviction::TaintEviction),

@@ -41,7 +41,12 @@ pub struct Filters<'a> {
 }
 
 /// The best node for the pod.
-pub fn decide(pod: &PodInfo, world: World<'_>, cursor: &mut Cursor, draw: Draw<'_>) -> Result<String, Unfit> {
+pub fn decide(
+    pod: &PodInfo,
+    world: World<'_>,
+    cursor: &mut Cursor,
+    draw: Draw<'_>,
+) -> Result<String, Box<Unfit>> {
     let filters = Filters::prepare(pod, world)?;
     if let Some(node) = nominated_node(pod, world, &filters) {
         return Ok(node);
@@ -62,7 +67,7 @@ fn feasible<'a>(
     world: World<'a>,
     filters: &Filters<'_>,
     cursor: &mut Cursor,
-) -> Result<Vec<&'a NodeInfo>, Unfit> {
+) -> Result<Vec<&'a NodeInfo>, Box<Unfit>> {
     let snapshot = world.snapshot;
     let candidates: Vec<&NodeInfo> = match &filters.only {
         Some((names, _)) => names.iter().filter_map(|name| snapshot.node(name)).collect(),
@@ -85,7 +90,7 @@ fn feasible<'a>(
         }
     }
     cursor.0 = (cursor.0 + feasible.len() + unfit.by_node.len()) % snapshot.len().max(1);
-    if feasible.is_empty() { Err(unfit) } else { Ok(feasible) }
+    if feasible.is_empty() { Err(Box::new(unfit)) } else { Ok(feasible) }
 }
 
 /// How many feasible nodes are enough: all of the first hundred, and of more a share that
@@ -100,7 +105,7 @@ fn nodes_to_find(nodes: usize) -> usize {
 
 impl<'a> Filters<'a> {
     /// `Err` when a plugin turns the pod away whatever the node.
-    pub fn prepare(pod: &'a PodInfo, world: World<'a>) -> Result<Self, Unfit> {
+    pub fn prepare(pod: &'a PodInfo, world: World<'a>) -> Result<Self, Box<Unfit>> {
         let mut filters = Self { list: Vec::new(), only: None };
         for plugin in plugins::ALL {
             match plugin.filter(pod, world) {
@@ -111,13 +116,13 @@ impl<'a> Filters<'a> {
                     filters.narrow(names, plugin.name());
                 }
                 Prepared::Reject(rejection) => {
-                    return Err(Unfit {
+                    return Err(Box::new(Unfit {
                         all_nodes: world.snapshot.len(),
                         others: Some(rejection.clone()),
                         pre_filter: Some(rejection),
                         plugins: BTreeSet::from([plugin.name()]),
                         ..Unfit::default()
-                    });
+                    }));
                 }
             }
         }
