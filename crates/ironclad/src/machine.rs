@@ -25,7 +25,7 @@ impl Machine {
                 "choose one with --node-name NAME",
             ));
         }
-        Ok(Self { hostname, node_name, addresses: vec![[127, 0, 0, 1].into()] })
+        Ok(Self { hostname, node_name, addresses: ironclad_node::primary_addresses() })
     }
 
     /// The address that others reach the API by.

@@ -67,6 +67,7 @@ pub fn wanted(config: &Config, api_url: &str, bundle: &Bundle) -> Result<Vec<Wan
         .map(|name| Wanted::new(("", "namespaces"), named("v1", "Namespace", name), Keep::Existence))
         .into();
     all.extend(policy()?);
+    all.push(agents_as_proxies());
     all.extend(priority_classes());
     all.push(dns_service(config));
     all.extend(configuration::config_maps(config, api_url, bundle)?);
@@ -80,6 +81,16 @@ fn policy() -> Result<impl Iterator<Item = Wanted>, String> {
         let resource = kind.group_version().resource(plural);
         Wanted { resource, object, keep: Keep::Policy }
     }))
+}
+
+/// The agent is its node's service proxy and DNS server too, with the agent's identity: it reads services and
+/// endpoint slices as kube-proxy does.
+fn agents_as_proxies() -> Wanted {
+    let mut binding = named("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "ironclad:node-agents");
+    let role = "rbac.authorization.k8s.io";
+    binding["roleRef"] = json!({"apiGroup": role, "kind": "ClusterRole", "name": "system:node-proxier"});
+    binding["subjects"] = json!([{"apiGroup": role, "kind": "Group", "name": "system:nodes"}]);
+    Wanted::new((role, "clusterrolebindings"), binding, Keep::Policy)
 }
 
 /// <https://kubernetes.io/docs/tasks/administer-cluster/guaranteed-scheduling-critical-addon-pods/>
