@@ -134,7 +134,7 @@ impl OpenApi {
         for served in resources {
             let spec = served.kind.spec();
             hash.update(format!("{}\n{}\n{:?}\n", served.gvk, spec.resource, spec.verbs));
-            for subresource in &spec.subresources {
+            for subresource in served.subresources() {
                 hash.update(format!("{} {:?} {:?}\n", subresource.name, subresource.kind, subresource.verbs));
             }
             if let SchemaRef::Custom(schema) = served.schema() {
@@ -174,7 +174,7 @@ fn make(kinds: &Kinds, wanted: &Wanted, version: &str) -> Vec<u8> {
 
 fn resource(served: &Served) -> Resource<'_> {
     let spec = served.kind.spec();
-    let subresources = spec.subresources.iter().map(|subresource| Subresource {
+    let subresources = served.subresources().iter().map(|subresource| Subresource {
         name: &subresource.name,
         gvk: subresource.kind.clone().unwrap_or_else(|| served.gvk.clone()),
         verbs: subresource.verbs,

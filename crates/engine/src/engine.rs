@@ -137,6 +137,7 @@ impl Engine {
         let Request { target, operation } = request;
         let verb = operation.verb();
         let served = self.served(&target)?;
+        served.deprecation().into_iter().for_each(|text| context.warn(text));
         if target.subresource.is_empty() {
             check_verb(served.kind.spec().verbs, verb, &target)?;
             return self.main(context, &served, target, operation).await;

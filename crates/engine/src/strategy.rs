@@ -64,12 +64,26 @@ pub struct VersionSpec {
     pub served: bool,
     /// The schema of the object in this version.
     pub schema: SchemaRef,
+    /// The columns and subresources of this version where they are not the kind's.
+    pub columns: Option<Vec<Column>>,
+    pub subresources: Option<Vec<Subresource>>,
+    /// What everybody is told who uses this version, when it is deprecated.
+    pub deprecation: Option<Name>,
 }
 
 impl VersionSpec {
     /// The version that objects are stored in.
     pub fn stored(version: impl Into<Name>, schema: SchemaRef) -> Self {
-        Self { group: None, version: version.into(), storage: true, served: true, schema }
+        Self {
+            group: None,
+            version: version.into(),
+            storage: true,
+            served: true,
+            schema,
+            columns: None,
+            subresources: None,
+            deprecation: None,
+        }
     }
 
     /// A further version, converted from the stored one.
@@ -274,6 +288,8 @@ pub struct Preparation<'a> {
     pub cache: &'a dyn Cache,
     pub user: &'a User,
     pub part: Part,
+    /// The kind in the version of the request; the object itself is in the storage version.
+    pub requested: &'a GroupVersionKind,
     /// Whether a claim (see [`Strategy::claims`]) is held by another object now.
     pub claimed: &'a (dyn Fn(&str) -> bool + Send + Sync),
 }
@@ -415,6 +431,11 @@ pub trait Strategy: Send + Sync + 'static {
     /// read. Custom resources are: their schema changes under them.
     fn upgrades_stored(&self) -> bool {
         false
+    }
+
+    /// The kind of lists of it, which custom resources may name as they like.
+    fn list_kind(&self) -> Name {
+        format!("{}List", self.spec().kind).into()
     }
 
     /// The resource without its version.

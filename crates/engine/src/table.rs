@@ -50,13 +50,13 @@ pub fn of_bookmark(served: &Served, bookmark: &Object, options: &TableOptions<'_
 }
 
 fn blank_cells(served: &Served) -> Value {
-    let columns = served.kind.spec().columns.len().max(2);
+    let columns = served.columns().len().max(2);
     vec![Value::Null; columns].into()
 }
 
 fn table(served: &Served, meta: &ListMeta, rows: Vec<Value>, options: &TableOptions<'_>) -> Object {
     let columns = match options.with_columns {
-        true => columns(&served.kind.spec().columns),
+        true => columns(served.columns()),
         false => Value::Array(Vec::new()),
     };
     let mut object = Object::default();
@@ -92,7 +92,7 @@ pub fn columns(columns: &[Column]) -> Value {
 /// One object's row; for tables that are written while they are made.
 pub fn row(served: &Served, entry: &Entry, options: &TableOptions<'_>) -> Value {
     let object = entry.object();
-    let columns = &served.kind.spec().columns;
+    let columns = served.columns();
     let cells: Vec<Value> = match columns.is_empty() {
         true => vec![object.name().into(), object.meta_str("creationTimestamp").into()],
         false => columns.iter().map(|column| (column.cell)(&object, options.now)).collect(),

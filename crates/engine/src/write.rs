@@ -236,6 +236,7 @@ impl Engine {
             cache: &*self.cluster,
             user: &write.context.user,
             part: write.part,
+            requested: &write.served.gvk,
             claimed,
         }
     }

@@ -89,7 +89,7 @@ fn group_discovery(group: &Group) -> GroupDiscovery<'_> {
 
 fn resource(served: &Served) -> Resource<'_> {
     let spec = served.kind.spec();
-    let mut subresources: Vec<_> = spec.subresources.iter().map(|sub| subresource(served, sub)).collect();
+    let mut subresources: Vec<_> = served.subresources().iter().map(|sub| subresource(served, sub)).collect();
     subresources.sort_by_key(|subresource| subresource.subresource);
     Resource {
         resource: &spec.resource,

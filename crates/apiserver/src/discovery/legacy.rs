@@ -71,7 +71,7 @@ pub fn resources(group: &str, version: &Version) -> Value {
     let mut resources = Vec::new();
     for served in &version.resources {
         resources.push(resource(served));
-        let subresources = &served.kind.spec().subresources;
+        let subresources = served.subresources();
         let mut subresources: Vec<_> = subresources.iter().map(|sub| subresource(served, sub)).collect();
         subresources.sort_by(|a, b| a.name.cmp(&b.name));
         resources.extend(subresources);

@@ -195,7 +195,7 @@ fn whole(list: List) -> Pieces {
 
 fn table_rows(list: List, options: Engine<'static>) -> Pieces {
     let List { served, meta, entries } = list;
-    let columns = table::columns(&served.kind.spec().columns);
+    let columns = table::columns(served.columns());
     let head = format!(
         r#"{{"kind":"Table","apiVersion":"{}","metadata":{},"columnDefinitions":{columns},"rows":["#,
         options.api_version,

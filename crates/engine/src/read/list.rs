@@ -32,8 +32,8 @@ impl List {
     /// What stands before the first item's JSON.
     pub fn head(&self) -> String {
         let meta = serde_json::to_string(&self.meta).unwrap_or_default();
-        let (kind, version) = (&self.served.gvk.kind, self.served.gvk.api_version());
-        format!(r#"{{"kind":"{kind}List","apiVersion":"{version}","metadata":{meta},"items":["#)
+        let (kind, version) = (self.served.strategy().list_kind(), self.served.gvk.api_version());
+        format!(r#"{{"kind":"{kind}","apiVersion":"{version}","metadata":{meta},"items":["#)
     }
 
     /// What stands after the last item; items are separated by commas.
@@ -42,7 +42,7 @@ impl List {
     /// The list as a tree.
     pub fn object(&self) -> Object {
         let mut object = Object::default();
-        object.0.insert("kind".into(), format!("{}List", self.served.gvk.kind).into());
+        object.0.insert("kind".into(), self.served.strategy().list_kind().into());
         object.0.insert("apiVersion".into(), self.served.gvk.api_version().into());
         object.0.insert("metadata".into(), serde_json::to_value(&self.meta).unwrap_or_default());
         let items: Vec<_> = self.entries.iter().map(|entry| entry.object().into_value()).collect();

@@ -11,7 +11,7 @@ use ironclad_api::{
 
 use crate::cache::objects::Objects;
 use crate::codec::scan::FieldScan;
-use crate::strategy::{KindSpec, SchemaRef, Scope, Strategy, Subresource, VersionSpec};
+use crate::strategy::{Column, KindSpec, SchemaRef, Scope, Strategy, Subresource, VersionSpec};
 
 /// Where all objects are stored; upstream's root.
 pub(crate) const ROOT: &str = "/registry/";
@@ -149,7 +149,7 @@ impl ServedVersion {
     }
 
     pub fn schema(&self) -> &SchemaRef {
-        &self.kind.spec().versions[self.version].schema
+        &self.spec().schema
     }
 
     /// Whether objects are stored in this version.
@@ -157,7 +157,24 @@ impl ServedVersion {
         self.gvk == self.kind.storage
     }
 
+    fn spec(&self) -> &VersionSpec {
+        &self.kind.spec().versions[self.version]
+    }
+
+    pub fn columns(&self) -> &[Column] {
+        self.spec().columns.as_deref().unwrap_or(&self.kind.spec().columns)
+    }
+
+    pub fn subresources(&self) -> &[Subresource] {
+        self.spec().subresources.as_deref().unwrap_or(&self.kind.spec().subresources)
+    }
+
     pub fn subresource(&self, name: &str) -> Option<&Subresource> {
-        self.kind.spec().subresources.iter().find(|subresource| subresource.name == name)
+        self.subresources().iter().find(|subresource| subresource.name == name)
+    }
+
+    /// What users of a deprecated version are told.
+    pub fn deprecation(&self) -> Option<&str> {
+        self.spec().deprecation.as_deref()
     }
 }
