@@ -23,6 +23,7 @@ use ironclad_api::params::{LogOptions, PortForwardOptions, StreamOptions};
 use ironclad_api::status::Status;
 use ironclad_api::{GroupResource, Object, ObjectKey};
 use ironclad_client::Cache;
+use ironclad_engine::Decision;
 
 use crate::reply::Reply;
 use crate::resources::Asked;
@@ -51,11 +52,13 @@ pub async fn serve(shared: &Shared, asked: Asked<'_>, body: Incoming) -> Result<
             forward::stream(shared, &location, asked).await
         }
         ("pods", stream @ ("exec" | "attach")) => {
+            authorize_create(shared, &asked).await?;
             let options = StreamOptions::from_query(asked.query);
             let location = pod::stream(cache, &pod(cache, &asked)?, &options, stream)?;
             forward::upgrade_required(shared, location, asked, body).await
         }
         ("pods", "portforward") => {
+            authorize_create(shared, &asked).await?;
             let options = PortForwardOptions::from_query(asked.query)?;
             let location = pod::port_forward(cache, &pod(cache, &asked)?, &options)?;
             forward::upgrade_required(shared, location, asked, body).await
@@ -70,6 +73,23 @@ pub async fn serve(shared: &Shared, asked: Asked<'_>, body: Incoming) -> Result<
             proxy::serve(shared, location, asked, body).await
         }
         _ => Err(Status::unknown_path()),
+    }
+}
+
+/// A WebSocket handshake is a GET, and still needs the right to create: reading rights must
+/// not be enough to run commands.
+async fn authorize_create(shared: &Shared, asked: &Asked<'_>) -> Result<(), Status> {
+    if asked.info.verb == "create" {
+        return Ok(());
+    }
+    let mut attributes = asked.info.attributes(asked.context.user.clone());
+    attributes.verb = "create".to_owned();
+    match shared.authorizer.authorize(&attributes).await {
+        Decision::Allow { .. } => Ok(()),
+        Decision::Deny { reason } | Decision::NoOpinion { reason } => {
+            let resource = asked.served.gvr.group_resource();
+            Err(Status::forbidden(&resource, &asked.resource.name, reason))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ mod aggregated;
 mod groups;
 mod legacy;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -33,7 +33,8 @@ pub struct Discovery {
 /// The aggregated documents of one state of the registry.
 #[derive(Clone)]
 struct Made {
-    kinds: Arc<Kinds>,
+    /// Kept weakly: kinds that are gone take their objects with them.
+    kinds: Weak<Kinds>,
     core: Document,
     named: Document,
 }
@@ -108,12 +109,12 @@ impl Discovery {
     /// The documents of this state of the registry.
     fn made(&self, kinds: &Arc<Kinds>) -> Made {
         let mut made = self.made.lock();
-        if let Some(made) = made.as_ref().filter(|made| Arc::ptr_eq(&made.kinds, kinds)) {
+        if let Some(made) = made.as_ref().filter(|made| made.kinds.ptr_eq(&Arc::downgrade(kinds))) {
             return made.clone();
         }
         let groups = Groups::of(kinds);
         let new = Made {
-            kinds: kinds.clone(),
+            kinds: Arc::downgrade(kinds),
             core: Document::new(aggregated::list(&groups, |group| group.is_empty())),
             named: Document::new(aggregated::list(&groups, |group| !group.is_empty())),
         };

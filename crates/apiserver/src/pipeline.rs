@@ -22,7 +22,7 @@ use ironclad_api::params::Query;
 use ironclad_api::status::Status;
 use ironclad_auth::authenticate::ANONYMOUS;
 use ironclad_engine::engine::forbidden;
-use ironclad_engine::{Attributes, Context, Decision, User};
+use ironclad_engine::{Context, Decision, User};
 use ironclad_env::EnvironmentExt;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -67,7 +67,7 @@ pub async fn serve(
 ) -> Result<Reply, Infallible> {
     let mut exchange = match begin(&shared, &connection, &request) {
         Ok(exchange) => exchange,
-        Err(reply) => return Ok(reply),
+        Err(reply) => return Ok(*reply),
     };
     let deadline = deadline(&exchange);
     let work = AssertUnwindSafe(answer(&shared, &connection, &mut exchange, request)).catch_unwind();
@@ -88,13 +88,17 @@ pub async fn serve(
 }
 
 /// Reads the URL and opens the record of the request.
-fn begin(shared: &Shared, connection: &Connection, request: &Request<Incoming>) -> Result<Exchange, Reply> {
+fn begin(
+    shared: &Shared,
+    connection: &Connection,
+    request: &Request<Incoming>,
+) -> Result<Exchange, Box<Reply>> {
     let uri = request.uri();
     let written = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
     let query = Query::parse(uri.query().unwrap_or_default());
-    let path = decode_path(uri.path()).ok_or_else(|| reply::text(400, "400 Bad Request\n"))?;
+    let path = decode_path(uri.path()).ok_or_else(|| Box::new(reply::text(400, "400 Bad Request\n")))?;
     let info = RequestInfo::new(request.method(), &path, &query)
-        .map_err(|error| reply::text(500, unreadable(written, &error) + "\n"))?;
+        .map_err(|error| Box::new(reply::text(500, unreadable(written, &error) + "\n")))?;
     let headers = request.headers();
     let user_agent = header(headers, &USER_AGENT).to_owned();
     let record = Record {
@@ -219,7 +223,7 @@ fn close_h2(connection: &Connection, is_h2: bool) {
 }
 
 async fn authorize(shared: &Shared, exchange: &mut Exchange, user: Arc<User>) -> Result<(), Status> {
-    let attributes = attributes(&exchange.info, user);
+    let attributes = exchange.info.attributes(user);
     let (decision, reason) = match shared.authorizer.authorize(&attributes).await {
         Decision::Allow { reason } => ("allow", reason),
         Decision::Deny { reason } | Decision::NoOpinion { reason } => ("forbid", reason),
@@ -228,24 +232,6 @@ async fn authorize(shared: &Shared, exchange: &mut Exchange, user: Arc<User>) ->
     annotations.insert("authorization.k8s.io/decision".to_owned(), decision.to_owned());
     annotations.insert("authorization.k8s.io/reason".to_owned(), reason.clone());
     if decision == "allow" { Ok(()) } else { Err(forbidden(&attributes, &reason)) }
-}
-
-fn attributes(info: &RequestInfo, user: Arc<User>) -> Attributes {
-    let verb = info.verb.to_string();
-    match &info.resource {
-        None => Attributes { user, verb, path: info.path.clone(), ..Attributes::default() },
-        Some(resource) => Attributes {
-            user,
-            verb,
-            group: resource.group.clone(),
-            version: resource.version.clone(),
-            resource: resource.resource.clone(),
-            subresource: resource.subresource.clone(),
-            namespace: resource.namespace.clone(),
-            name: resource.name.clone(),
-            path: String::new(),
-        },
-    }
 }
 
 fn panicked(shared: &Shared, exchange: &Exchange) -> Status {

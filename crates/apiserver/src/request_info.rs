@@ -2,12 +2,14 @@
 //! metrics and the audit log all speak of this. Upstream: `RequestInfoFactory`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::Method;
 use ironclad_api::GroupResource;
 use ironclad_api::goprint::quote;
 use ironclad_api::params::{ListOptions, Query};
 use ironclad_api::validation::path::path_segment_name;
+use ironclad_engine::{Attributes, User};
 
 /// Sub-paths of a namespace that are not resources in it.
 const NAMESPACE_SUBRESOURCES: [&str; 2] = ["status", "finalize"];
@@ -102,6 +104,25 @@ impl RequestInfo {
         const SUBRESOURCES: [&str; 5] = ["attach", "exec", "proxy", "log", "portforward"];
         let streams = |resource: &ResourceInfo| SUBRESOURCES.contains(&resource.subresource.as_str());
         matches!(&*self.verb, "watch" | "proxy") || self.resource.as_ref().is_some_and(streams)
+    }
+
+    /// What authorization is asked of it.
+    pub fn attributes(&self, user: Arc<User>) -> Attributes {
+        let verb = self.verb.to_string();
+        match &self.resource {
+            None => Attributes { user, verb, path: self.path.clone(), ..Attributes::default() },
+            Some(resource) => Attributes {
+                user,
+                verb,
+                group: resource.group.clone(),
+                version: resource.version.clone(),
+                resource: resource.resource.clone(),
+                subresource: resource.subresource.clone(),
+                namespace: resource.namespace.clone(),
+                name: resource.name.clone(),
+                path: String::new(),
+            },
+        }
     }
 
     pub fn is_read_only(&self) -> bool {

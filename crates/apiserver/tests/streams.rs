@@ -198,6 +198,17 @@ async fn exec_joins_both_ends_byte_by_byte() {
     };
     check(ask("GET", format!("{PODS}/web/exec?command=x")), 400, "Upgrade request required").await;
     check(upgrade(format!("{PODS}/pending/exec")), 400, "pod pending does not have a host assigned").await;
+    // Whoever may only read may not run anything.
+    let rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default";
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "reader"},
+        "rules": [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods/exec"]}]});
+    assert_eq!(c.send(ask("POST", format!("{rbac}/roles")).json(&role)).await.code, 201);
+    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "reader"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "jane"}]});
+    assert_eq!(c.send(ask("POST", format!("{rbac}/rolebindings")).json(&binding)).await.code, 201);
+    let jane = upgrade(format!("{PODS}/web/exec?command=sh")).header("impersonate-user", "jane");
+    check(jane, 403, "pods \"web\" is forbidden: ").await;
     let failed = c.send(upgrade(format!("{PODS}/web/exec?command=fail"))).await;
     assert_eq!((failed.code, failed.text().as_str()), (500, "no such command"));
 }

@@ -67,7 +67,7 @@ async fn a_watch_tells_every_change_once_and_in_order() {
     let mut all = Lines::open(c, ask("GET", format!("{CM}?watch=1"))).await;
     let since = first["metadata"]["resourceVersion"].as_str().expect("a version");
     let mut later = Lines::open(c, ask("GET", format!("{CM}?watch=1&resourceVersion={since}"))).await;
-    let mut one = Lines::open(c, ask("GET", format!("/api/v1/watch/namespaces/default/configmaps/b"))).await;
+    let mut one = Lines::open(c, ask("GET", "/api/v1/watch/namespaces/default/configmaps/b")).await;
     assert_eq!(all.event().await, event("ADDED", "a"));
     c.send(create("b")).await;
     let patch = ask("PATCH", format!("{CM}/b")).header("content-type", "application/merge-patch+json");

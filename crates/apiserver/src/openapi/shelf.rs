@@ -22,8 +22,9 @@ pub struct Shelf {
 
 #[derive(Default)]
 struct Documents {
-    /// The state of the registry that they are of.
-    kinds: Option<Arc<Kinds>>,
+    /// The state of the registry that they are of, kept weakly: kinds that are gone take
+    /// their objects with them.
+    kinds: Weak<Kinds>,
     all: HashMap<Wanted, Document>,
     /// Whether a task is looking after them.
     tended: bool,
@@ -47,9 +48,10 @@ impl Shelf {
         make: impl FnOnce() -> Vec<u8> + Send + 'static,
     ) -> Result<Bytes, Status> {
         let mut documents = self.documents.lock().await;
-        if !documents.kinds.as_ref().is_some_and(|known| Arc::ptr_eq(known, kinds)) {
+        let current = Arc::downgrade(kinds);
+        if !documents.kinds.ptr_eq(&current) {
             documents.all.clear();
-            documents.kinds = Some(kinds.clone());
+            documents.kinds = current;
         }
         let used = self.env.elapsed();
         if let Some(document) = documents.all.get_mut(&wanted) {

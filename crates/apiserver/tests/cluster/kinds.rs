@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use ironclad_api::GroupVersionKind;
 use ironclad_api::schema::{Catalog, structural};
+use ironclad_api::{FieldError, GroupVersionKind, Object};
 use ironclad_engine::gate::Authorizer;
 use ironclad_engine::strategy::{
-    ALL_VERBS, Column, KindSpec, ScalePaths, SchemaRef, Scope, SelectableField, Strategy, Subresource,
-    SubresourceKind, VersionSpec,
+    ALL_VERBS, Column, KindSpec, Preparation, ScalePaths, SchemaRef, Scope, SelectableField, Strategy,
+    Subresource, SubresourceKind, VersionSpec,
 };
 use serde_json::json;
 
@@ -18,6 +18,19 @@ struct Plain(KindSpec);
 impl Strategy for Plain {
     fn spec(&self) -> &KindSpec {
         &self.0
+    }
+}
+
+/// A kind with a defect.
+struct Broken(KindSpec);
+
+impl Strategy for Broken {
+    fn spec(&self) -> &KindSpec {
+        &self.0
+    }
+
+    fn validate(&self, _: &Object, _: Option<&Object>, _: &Preparation<'_>) -> Vec<FieldError> {
+        panic!("a defect of a kind")
     }
 }
 
@@ -50,6 +63,7 @@ pub fn all(authorizer: &Arc<dyn Authorizer>) -> Vec<Arc<dyn Strategy>> {
             &[],
         ))),
         Arc::new(Plain(widgets())),
+        Arc::new(Broken(builtin("node.k8s.io", "RuntimeClass", "runtimeclasses", Scope::Cluster, &[]))),
     ]
 }
 

@@ -229,14 +229,21 @@ impl Cluster {
 
     /// A connection as the administrator, or as nobody.
     pub async fn connect(&self, anonymous: bool) -> tokio_rustls::client::TlsStream<TcpStream> {
+        self.connect_as(self.admin().filter(|_| !anonymous)).await
+    }
+
+    fn admin(&self) -> Option<Arc<CertificateSlot>> {
+        let read = |path: &std::path::Path| std::fs::read(path);
+        let connection = self.bundle.admin.resolve(None, self.folder.path(), &read).expect("a kubeconfig");
+        connection.identity.map(|(chain, key)| CertificateSlot::new(chain, key).expect("an identity"))
+    }
+
+    pub async fn connect_as(
+        &self,
+        identity: Option<Arc<CertificateSlot>>,
+    ) -> tokio_rustls::client::TlsStream<TcpStream> {
         let roots = self.bundle.cluster_ca.trusted.iter().map(|ca| ca.der().clone()).collect();
-        let connection = self
-            .bundle
-            .admin
-            .resolve(None, self.folder.path(), &|path: &std::path::Path| std::fs::read(path));
-        let identity = connection.expect("a kubeconfig").identity.filter(|_| !anonymous);
-        let slot = identity.map(|(chain, key)| CertificateSlot::new(chain, key).expect("an identity"));
-        let config = tls::client_config(&Trust::Roots(roots), slot, tls::HTTP1).expect("a configuration");
+        let config = tls::client_config(&Trust::Roots(roots), identity, tls::HTTP1).expect("a configuration");
         let stream = TcpStream::connect(self.server.address).await.expect("a connection");
         let name = ServerName::IpAddress(LOCALHOST.into());
         TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("TLS")
