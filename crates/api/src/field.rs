@@ -1,5 +1,6 @@
 //! Validation errors of single fields (`k8s.io/apimachinery/pkg/util/validation/field`).
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde_json::Value;
@@ -302,12 +303,8 @@ pub fn aggregate(errors: &[FieldError]) -> Option<String> {
 
 /// `utilerrors.Aggregate` over plain messages.
 pub fn aggregate_texts(messages: impl IntoIterator<Item = String>) -> Option<String> {
-    let mut texts: Vec<String> = Vec::new();
-    for text in messages {
-        if !texts.contains(&text) {
-            texts.push(text);
-        }
-    }
+    let mut seen = HashSet::new();
+    let mut texts: Vec<String> = messages.into_iter().filter(|text| seen.insert(text.clone())).collect();
     match texts.len() {
         0 | 1 => texts.pop(),
         _ => Some(format!("[{}]", texts.join(", "))),

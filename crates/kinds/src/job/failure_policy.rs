@@ -21,8 +21,9 @@ pub(super) fn validate(spec: &batch::JobSpec, path: &Path) -> Vec<FieldError> {
     if policy.rules.len() > MAX_RULES {
         errors.push(FieldError::too_many(&path, policy.rules.len(), MAX_RULES));
     }
+    let containers = containers(spec);
     for (index, rule) in policy.rules.iter().enumerate() {
-        errors.extend(self::rule(rule, spec, &path.index(index)));
+        errors.extend(self::rule(rule, spec, &containers, &path.index(index)));
     }
     errors
 }
@@ -39,7 +40,12 @@ fn word(path: &Path, value: &str, supported: &[&str]) -> Option<FieldError> {
     }
 }
 
-fn rule(rule: &batch::PodFailurePolicyRule, spec: &batch::JobSpec, path: &Path) -> Vec<FieldError> {
+fn rule(
+    rule: &batch::PodFailurePolicyRule,
+    spec: &batch::JobSpec,
+    containers: &Names<'_>,
+    path: &Path,
+) -> Vec<FieldError> {
     let action = path.child("action");
     let mut errors: Vec<FieldError> = word(&action, &rule.action, &ACTIONS).into_iter().collect();
     if rule.action == "FailIndex" && spec.backoff_limit_per_index.is_none() {
@@ -48,7 +54,7 @@ fn rule(rule: &batch::PodFailurePolicyRule, spec: &batch::JobSpec, path: &Path) 
     }
     let conditions = rule.on_pod_conditions.as_deref().unwrap_or_default();
     if let Some(codes) = &rule.on_exit_codes {
-        errors.extend(exit_codes(codes, spec, &path.child("onExitCodes")));
+        errors.extend(exit_codes(codes, containers, &path.child("onExitCodes")));
     }
     errors.extend(pod_conditions(conditions, &path.child("onPodConditions")));
     let fault = match (rule.on_exit_codes.is_some(), conditions.is_empty()) {
@@ -78,12 +84,12 @@ fn pod_conditions(
 
 fn exit_codes(
     codes: &batch::PodFailurePolicyOnExitCodesRequirement,
-    spec: &batch::JobSpec,
+    containers: &Names<'_>,
     path: &Path,
 ) -> Vec<FieldError> {
     let mut errors: Vec<FieldError> =
         word(&path.child("operator"), &codes.operator, &OPERATORS).into_iter().collect();
-    if let Some(name) = codes.container_name.as_ref().filter(|name| !has_container(spec, name)) {
+    if let Some(name) = codes.container_name.as_ref().filter(|name| !containers.contains(name.as_str())) {
         let detail = "must be one of the container or initContainer names in the pod template";
         errors.push(FieldError::invalid(&path.child("containerName"), name, detail));
     }
@@ -109,8 +115,11 @@ fn exit_codes(
     errors
 }
 
-fn has_container(spec: &batch::JobSpec, name: &str) -> bool {
-    let Some(pod) = &spec.template.spec else { return false };
-    let initial = pod.init_containers.iter().flatten();
-    pod.containers.iter().chain(initial).any(|container| container.name == name)
+type Names<'a> = BTreeSet<&'a str>;
+
+/// The names that a rule may be about.
+fn containers(spec: &batch::JobSpec) -> Names<'_> {
+    let pod = spec.template.spec.iter();
+    let all = pod.flat_map(|pod| pod.containers.iter().chain(pod.init_containers.iter().flatten()));
+    all.map(|container| container.name.as_str()).collect()
 }

@@ -1,6 +1,8 @@
 //! The columns of `kubectl get pods`. Source: upstream's printer, which users read like a
 //! language: `Init:0/1`, `CrashLoopBackOff`, `Completed`, `2 (5m ago)`.
 
+use std::collections::HashSet;
+
 use ironclad_api::Object;
 use ironclad_api::time::human_age;
 use ironclad_engine::Column;
@@ -107,10 +109,11 @@ impl Summary {
     /// The init containers, up to the first that is not over.
     fn initialize(&mut self, pod: &Object) -> Initialization {
         let specs = list(pod, "spec", "initContainers");
+        let names: HashSet<&Value> = specs.iter().filter(|c| is_sidecar(c)).map(|c| &c["name"]).collect();
         let mut sidecars = Restarts::default();
         for (index, status) in list(pod, "status", "initContainerStatuses").iter().enumerate() {
             self.count_restarts(status);
-            let sidecar = specs.iter().any(|spec| spec["name"] == status["name"] && is_sidecar(spec));
+            let sidecar = names.contains(&status["name"]);
             if sidecar {
                 sidecars.add(Restarts::of(status));
             }

@@ -1,6 +1,9 @@
 //! Rules for new pods, and for what may change in one.
 
+use std::collections::{HashMap, HashSet};
+
 use ironclad_api::{FieldError, Object, Path};
+use k8s_openapi::api::core::v1 as core;
 use serde_json::{Map, Value, json};
 
 use super::line_diff;
@@ -14,7 +17,8 @@ const CHANGEABLE: &str = "pod updates may not change fields other than `spec.con
     tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
 pub(super) fn created(pod: &Object) -> Vec<FieldError> {
-    let mut errors = rules::pod(&typed(pod));
+    let whole: core::Pod = typed(pod);
+    let mut errors = rules::pod(&whole);
     let path = Path::new("spec");
     if !list(pod, "ephemeralContainers").is_empty() {
         errors.push(FieldError::forbidden(&path.child("ephemeralContainers"), "cannot be set on create"));
@@ -23,7 +27,7 @@ pub(super) fn created(pod: &Object) -> Vec<FieldError> {
         let detail = "cannot be set until all schedulingGates have been cleared";
         errors.push(FieldError::forbidden(&path.child("nodeName"), detail));
     }
-    errors.extend(rules::annotations::match_fields(&typed(pod)));
+    errors.extend(rules::annotations::match_fields(&whole));
     errors
 }
 
@@ -144,7 +148,7 @@ fn tolerations(new: &Object, old: &Object) -> Option<FieldError> {
         toleration.as_object_mut().map(|fields| fields.remove("tolerationSeconds"));
         toleration
     };
-    let new: Vec<Value> = list(new, "tolerations").iter().map(timeless).collect();
+    let new: HashSet<Value> = list(new, "tolerations").iter().map(timeless).collect();
     let kept = list(old, "tolerations").iter().all(|old| new.contains(&timeless(old)));
     let detail = "existing toleration can not be modified except its tolerationSeconds";
     (!kept).then(|| FieldError::forbidden(&Path::new("spec").child("tolerations"), detail))
@@ -152,9 +156,9 @@ fn tolerations(new: &Object, old: &Object) -> Option<FieldError> {
 
 fn scheduling_gates(new: &Object, old: &Object) -> Vec<FieldError> {
     let path = Path::new("spec").child("schedulingGates");
-    let standing: Vec<&Value> = list(old, "schedulingGates").iter().map(|gate| &gate["name"]).collect();
+    let standing: HashSet<&Value> = list(old, "schedulingGates").iter().map(|gate| &gate["name"]).collect();
     let each = list(new, "schedulingGates").iter().enumerate();
-    let added = each.filter(|(_, gate)| !standing.contains(&&gate["name"]));
+    let added = each.filter(|(_, gate)| !standing.contains(&gate["name"]));
     added
         .map(|(index, gate)| {
             let name = gate["name"].as_str().unwrap_or_default();
@@ -289,14 +293,16 @@ pub(super) fn ephemeral_containers(new: &Object, old: &Object) -> Vec<FieldError
     let mut errors = rules::changed_pod(&typed(new), &typed(old));
     errors.extend(annotations(new, old));
     let path = Path::new("spec").child("ephemeralContainers");
+    let all = list(new, "ephemeralContainers").iter();
+    let all: HashMap<&Value, &Value> = all.map(|container| (&container["name"], container)).collect();
     for before in list(old, "ephemeralContainers") {
         let name = before["name"].as_str().unwrap_or_default();
-        match list(new, "ephemeralContainers").iter().find(|after| after["name"] == before["name"]) {
+        match all.get(&before["name"]) {
             None => {
                 let detail = format!("existing ephemeral containers {name:?} may not be removed\n");
                 errors.push(FieldError::forbidden(&path, detail));
             }
-            Some(after) if after != before => {
+            Some(after) if *after != before => {
                 let diff = line_diff::unified(before, after);
                 let detail = format!("existing ephemeral containers {name:?} may not be changed\n{diff}");
                 errors.push(FieldError::forbidden(&path, detail));

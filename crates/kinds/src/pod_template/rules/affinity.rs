@@ -1,5 +1,7 @@
 //! Affinity to nodes and to other pods.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ironclad_api::labels::{LabelSelector, LabelSelectorRequirement};
 use ironclad_api::{FieldError, Path, validation};
 use k8s_openapi::api::core::v1 as core;
@@ -187,6 +189,7 @@ pub(super) fn label_keys(
     if let Some(selector) = selector {
         errors.extend(selected_twice(matching, selector, path));
     }
+    let mismatching: BTreeSet<&String> = mismatching.iter().collect();
     for (index, key) in matching.iter().enumerate().filter(|(_, key)| mismatching.contains(key)) {
         let detail = "exists in both matchLabelKeys and mismatchLabelKeys";
         errors.push(FieldError::invalid(&path.child("matchLabelKeys").index(index), key, detail));
@@ -196,14 +199,14 @@ pub(super) fn label_keys(
 
 /// A key's own requirement must be the only one for it.
 fn selected_twice(keys: &[String], selector: &LabelSelector, path: &Path) -> Errors {
-    let mut seen: Vec<&str> = selector.match_labels.keys().map(String::as_str).collect();
+    let keys: BTreeMap<&String, usize> = keys.iter().enumerate().map(|(index, key)| (key, index)).collect();
+    let mut seen: BTreeSet<&String> = selector.match_labels.keys().collect();
     let mut errors = Errors::new();
     for expression in &selector.match_expressions {
-        let listed = keys.iter().rposition(|key| *key == expression.key);
-        if let Some(index) = listed.filter(|_| seen.contains(&expression.key.as_str())) {
-            errors.push(FieldError::invalid(&path.index(index), &expression.key, BOTH));
+        let repeated = !seen.insert(&expression.key);
+        if let Some(index) = keys.get(&expression.key).filter(|_| repeated) {
+            errors.push(FieldError::invalid(&path.index(*index), &expression.key, BOTH));
         }
-        seen.push(&expression.key);
     }
     errors
 }

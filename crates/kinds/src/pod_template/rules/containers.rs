@@ -1,5 +1,7 @@
 //! Regular containers, and what all containers have in common.
 
+use std::collections::BTreeSet;
+
 use ironclad_api::{FieldError, Path, validation};
 use k8s_openapi::api::core::v1 as core;
 
@@ -14,10 +16,11 @@ pub(super) fn containers(scene: &Scene<'_>, path: &Path) -> Errors {
         return vec![FieldError::required(path, "")];
     }
     let mut errors = Errors::new();
+    let mut names = BTreeSet::new();
     for (index, container) in containers.iter().enumerate() {
         let path = path.index(index);
         errors.extend(common(container, scene, &path));
-        if containers.iter().take(index).any(|earlier| earlier.name == container.name) {
+        if !names.insert(&container.name) {
             errors.push(FieldError::duplicate(&path.child("name"), &container.name));
         }
         if let Some(lifecycle) = &container.lifecycle {

@@ -1,5 +1,7 @@
 //! Environment variables, and where their values come from.
 
+use std::collections::BTreeMap;
+
 use ironclad_api::{FieldError, Path, validation};
 use k8s_openapi::api::core::v1 as core;
 
@@ -99,6 +101,8 @@ fn file_key(file: &core::FileKeySelector, path: &Path) -> Errors {
 
 /// Such files are read from volumes that only this pod writes.
 pub(super) fn file_volumes(spec: &core::PodSpec, path: &Path) -> Errors {
+    let volumes = items(&spec.volumes).iter().map(|volume| (volume.name.as_str(), volume));
+    let volumes: BTreeMap<&str, &core::Volume> = volumes.collect();
     let mut errors = Errors::new();
     scene::visit(spec, path, |container, path| {
         for (index, variable) in items(&container.env).iter().enumerate() {
@@ -107,7 +111,7 @@ pub(super) fn file_volumes(spec: &core::PodSpec, path: &Path) -> Errors {
                 continue;
             };
             let path = path.child("env").index(index).child("valueFrom.fileKeyRef.volumeName");
-            match items(&spec.volumes).iter().find(|volume| volume.name == file.volume_name) {
+            match volumes.get(file.volume_name.as_str()) {
                 None => errors.push(FieldError::not_found(&path, &file.volume_name)),
                 Some(volume) if volume.empty_dir.is_none() => {
                     let detail = "referenced volume must be of type emptyDir";

@@ -1,5 +1,7 @@
 //! Ephemeral containers: for looking into a pod, not for serving in it.
 
+use std::collections::BTreeSet;
+
 use ironclad_api::{FieldError, Path};
 use k8s_openapi::api::core::v1 as core;
 
@@ -9,23 +11,23 @@ use super::{Errors, containers, is_empty, items, text};
 const FORBIDDEN: &str = "cannot be set for an Ephemeral Container";
 
 pub(super) fn ephemeral_containers(scene: &Scene<'_>, path: &Path) -> Errors {
-    let others: Vec<&str> = [scene.spec.containers.as_slice(), scene.init_containers()]
+    let others: BTreeSet<&str> = [scene.spec.containers.as_slice(), scene.init_containers()]
         .iter()
         .flat_map(|list| list.iter().map(|container| container.name.as_str()))
         .collect();
     let all = items(&scene.spec.ephemeral_containers);
     let mut errors = Errors::new();
+    let mut names = BTreeSet::new();
     for (index, ephemeral) in all.iter().enumerate() {
         let path = path.index(index);
         let container = regular(ephemeral);
         errors.extend(containers::common(&container, scene, &path));
         errors.extend(containers::padded_image(text(&container.image), &path));
-        let earlier = all.iter().take(index).any(|earlier| earlier.name == ephemeral.name);
-        if earlier || others.contains(&ephemeral.name.as_str()) {
+        if !names.insert(&ephemeral.name) || others.contains(ephemeral.name.as_str()) {
             errors.push(FieldError::duplicate(&path.child("name"), &ephemeral.name));
         }
         let target = text(&ephemeral.target_container_name);
-        if !target.is_empty() && !others.contains(&target) {
+        if !target.is_empty() && !others.contains(target) {
             errors.push(FieldError::not_found(&path.child("targetContainerName"), target));
         }
         errors.extend(forbidden_fields(&container, &path));

@@ -1,5 +1,7 @@
 //! Init containers, and sidecars among them (KEP-753).
 
+use std::collections::BTreeSet;
+
 use ironclad_api::{FieldError, Path};
 use k8s_openapi::api::core::v1 as core;
 
@@ -7,17 +9,16 @@ use super::scene::Scene;
 use super::{Errors, containers, handlers, items, ports, restart, text};
 
 pub(super) fn init_containers(scene: &Scene<'_>, path: &Path) -> Errors {
-    let mut names: Vec<&str> =
+    let mut names: BTreeSet<&str> =
         scene.spec.containers.iter().map(|container| container.name.as_str()).collect();
     let mut errors = Errors::new();
     for (index, container) in scene.init_containers().iter().enumerate() {
         let at = path.index(index);
         errors.extend(containers::common(container, scene, &at));
         errors.extend(restart::init_policy(container, &at));
-        if names.contains(&container.name.as_str()) {
+        // Empty names are told of already.
+        if !container.name.is_empty() && !names.insert(&container.name) {
             errors.push(FieldError::duplicate(&at.child("name"), &container.name));
-        } else if !container.name.is_empty() {
-            names.push(&container.name);
         }
         // They run one by one, so that ports conflict only within each; upstream counts from 0.
         errors.extend(ports::host_conflicts(std::slice::from_ref(container), path));

@@ -34,6 +34,8 @@ mod volume_claims;
 mod volumes;
 mod windows;
 
+use std::collections::BTreeSet;
+
 use ironclad_api::quantity::Quantity;
 use ironclad_api::{FieldError, Path, validation};
 use k8s_openapi::api::core::v1 as core;
@@ -94,8 +96,8 @@ pub(crate) fn changed_template(
 
 fn new_errors(mut errors: Errors, before: impl FnOnce() -> Errors) -> Errors {
     if !errors.is_empty() {
-        let before = before();
-        errors.retain(|error| !before.contains(error));
+        let before: BTreeSet<String> = before().iter().map(FieldError::to_string).collect();
+        errors.retain(|error| !before.contains(&error.to_string()));
     }
     errors
 }
@@ -154,11 +156,11 @@ fn gates(spec: &core::PodSpec, path: &Path) -> Errors {
         let path = path.child("readinessGates").index(index).child("conditionType");
         errors.extend(validation::label::label_key(&path, &gate.condition_type));
     }
-    let gates = items(&spec.scheduling_gates);
-    for (index, gate) in gates.iter().enumerate() {
+    let mut seen = BTreeSet::new();
+    for (index, gate) in items(&spec.scheduling_gates).iter().enumerate() {
         let path = path.child("schedulingGates").index(index);
         errors.extend(validation::label::label_key(&path, &gate.name));
-        if gates.iter().take(index).any(|earlier| earlier.name == gate.name) {
+        if !seen.insert(&gate.name) {
             errors.push(FieldError::duplicate(&path, &gate.name));
         }
     }

@@ -13,6 +13,8 @@ const RECURSIVE_READ_ONLY: [&str; 3] = ["Disabled", "Enabled", "IfPossible"];
 
 pub(super) fn mounts(container: &core::Container, scene: &Scene<'_>, path: &Path) -> Errors {
     let devices = items(&container.volume_devices);
+    let device_names: BTreeSet<&str> = devices.iter().map(|device| device.name.as_str()).collect();
+    let device_paths: BTreeSet<&str> = devices.iter().map(|device| device.device_path.as_str()).collect();
     let mut errors = Errors::new();
     let mut taken = BTreeSet::new();
     for (index, mount) in items(&container.volume_mounts).iter().enumerate() {
@@ -27,10 +29,10 @@ pub(super) fn mounts(container: &core::Container, scene: &Scene<'_>, path: &Path
         if !taken.insert(&mount.mount_path) {
             errors.push(FieldError::invalid(&mount_path, &mount.mount_path, "must be unique"));
         }
-        if devices.iter().any(|device| device.name == mount.name) {
+        if device_names.contains(mount.name.as_str()) {
             errors.push(FieldError::invalid(&name, &mount.name, "must not already exist in volumeDevices"));
         }
-        if devices.iter().any(|device| device.device_path == mount.mount_path) {
+        if device_paths.contains(mount.mount_path.as_str()) {
             let detail = "must not already exist as a path in volumeDevices";
             errors.push(FieldError::invalid(&mount_path, &mount.mount_path, detail));
         }
@@ -84,6 +86,8 @@ fn recursive_read_only(mount: &core::VolumeMount, path: &Path) -> Errors {
 
 pub(super) fn devices(container: &core::Container, scene: &Scene<'_>, path: &Path) -> Errors {
     let mounts = items(&container.volume_mounts);
+    let mount_names: BTreeSet<&str> = mounts.iter().map(|mount| mount.name.as_str()).collect();
+    let mount_paths: BTreeSet<&str> = mounts.iter().map(|mount| mount.mount_path.as_str()).collect();
     let mut errors = Errors::new();
     let (mut names, mut taken) = (BTreeSet::new(), BTreeSet::new());
     for (index, device) in items(&container.volume_devices).iter().enumerate() {
@@ -104,10 +108,10 @@ pub(super) fn devices(container: &core::Container, scene: &Scene<'_>, path: &Pat
         } else {
             taken.insert(&device.device_path);
         }
-        if mounts.iter().any(|mount| mount.name == device.name) {
+        if mount_names.contains(device.name.as_str()) {
             errors.push(FieldError::invalid(&name, &device.name, "must not already exist in volumeMounts"));
         }
-        if mounts.iter().any(|mount| mount.mount_path == device.device_path) {
+        if mount_paths.contains(device.device_path.as_str()) {
             let detail = "must not already exist as a path in volumeMounts";
             errors.push(FieldError::invalid(&device_path, &device.device_path, detail));
         }

@@ -110,20 +110,13 @@ fn qualified(rest: &str) -> bool {
     let Some((authority, label)) = rest.strip_prefix('.').and_then(|rest| rest.split_once(':')) else {
         return false;
     };
-    let date = authority.split_at_checked(8);
-    let dated = date.is_some_and(|(date, naming)| {
-        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-        let parts = date.split_at(4);
-        digits(parts.0)
-            && parts
-                .1
-                .strip_prefix('-')
-                .and_then(|month| month.strip_suffix('.'))
-                .is_some_and(|m| m.len() == 2 && digits(m))
-            && !naming.is_empty()
-            && naming.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))
-    });
-    dated && !label.is_empty() && !label.contains(|c: char| ",;*&$|".contains(c) || c.is_whitespace())
+    let mut parts = authority.splitn(2, '.');
+    let (date, naming) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    let dated = date.split_once('-').is_some_and(|(year, month)| digits(year, 4) && digits(month, 2));
+    let named = !naming.is_empty() && naming.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
+    let forbidden = |c: char| ",;*&$|".contains(c) || c.is_whitespace();
+    dated && named && !label.is_empty() && !label.contains(forbidden)
 }
 
 pub(super) fn glusterfs(volume: &Volume, path: &Path) -> Option<Errors> {

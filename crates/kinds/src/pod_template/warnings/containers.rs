@@ -1,6 +1,6 @@
 //! Repetitions within containers and between them, and amounts that no machine has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ironclad_api::Path;
 use ironclad_api::goprint::quote;
@@ -70,12 +70,12 @@ fn fraction(list: Option<&BTreeMap<String, Text>>, name: &str, path: &Path) -> O
 /// A variable may be built from its earlier value, and from nothing else.
 fn hidden_variables(variables: &[core::EnvVar], path: &Path) -> Vec<String> {
     let mut warnings = Vec::new();
+    let mut seen = BTreeSet::new();
     for (index, variable) in variables.iter().enumerate() {
         let value = variable.value.as_deref().unwrap_or_default();
         let reference = format!("$({})", variable.name);
         let builds_on = variable.value_from.is_none() && value != reference && value.contains(&reference);
-        let earlier = variables.iter().take(index).any(|earlier| earlier.name == variable.name);
-        if earlier && !builds_on {
+        if !seen.insert(&variable.name) && !builds_on {
             warnings.push(format!(
                 "{}: hides previous definition of {}, which may be dropped when using apply",
                 path.index(index),
