@@ -85,20 +85,24 @@ impl Core {
     fn pod_gone(&mut self, key: &ObjectKey, now: Duration) {
         self.queue.remove(key);
         let nominated = self.snapshot.withdraw_nomination(key);
-        let placed = self.snapshot.displace(key).map(|placed| placed.pod);
-        if let Some(gone) = placed.or(nominated) {
-            wake(&mut self.queue, now, &Event::PodGone(&gone));
+        let placed = self.snapshot.displace(key).map(|placed| (placed.node, placed.pod));
+        if let Some((node, pod)) = placed.or(nominated) {
+            let gone = Event::PodGone { pod: &pod, node: self.snapshot.node(&node) };
+            wake(&mut self.queue, now, &gone);
         }
     }
 
     fn pod_placed(&mut self, pod: Arc<PodInfo>, now: Duration) {
         self.queue.remove(&pod.key);
         self.snapshot.withdraw_nomination(&pod.key);
-        let node = pod.node_name().to_owned();
-        let before = self.snapshot.place(pod.clone(), &node, false);
+        let name = pod.node_name().to_owned();
+        let before = self.snapshot.place(pod.clone(), &name, false);
+        let node = self.snapshot.node(&name);
         match before.filter(|before| !before.assumed && before.pod.uid == pod.uid) {
             None => wake(&mut self.queue, now, &Event::PodPlaced(&pod)),
-            Some(before) => wake(&mut self.queue, now, &Event::PodChanged { old: &before.pod, new: &pod }),
+            Some(before) => {
+                wake(&mut self.queue, now, &Event::PodChanged { old: &before.pod, new: &pod, node });
+            }
         }
     }
 
@@ -209,7 +213,8 @@ impl Core {
         let assumed = self.snapshot.placed(&pod.key).is_some_and(|p| p.assumed && p.pod.uid == pod.uid);
         if assumed && let Some(placed) = self.snapshot.displace(&pod.key) {
             self.queue.failed(&pod.key, now);
-            wake(&mut self.queue, now, &Event::PodGone(&placed.pod));
+            let node = self.snapshot.node(&placed.node);
+            wake(&mut self.queue, now, &Event::PodGone { pod: &placed.pod, node });
         }
     }
 

@@ -16,9 +16,13 @@ pub enum Event<'a> {
     PodChanged {
         old: &'a PodInfo,
         new: &'a PodInfo,
+        node: Option<&'a NodeInfo>,
     },
-    /// A pod that was on a node, or had one nominated, is gone.
-    PodGone(&'a PodInfo),
+    /// A pod that was on a node, or had one nominated, is gone from it.
+    PodGone {
+        pod: &'a PodInfo,
+        node: Option<&'a NodeInfo>,
+    },
     /// A namespace came or its labels changed.
     NamespaceChanged,
 }
@@ -45,8 +49,8 @@ impl Event<'_> {
     /// Whether a pod for which `matters` holds came, went or changed its labels or its deletion.
     pub fn is_pod(&self, matters: impl Fn(&PodInfo) -> bool) -> bool {
         match self {
-            Self::PodPlaced(pod) | Self::PodGone(pod) => matters(pod),
-            Self::PodChanged { old, new } => {
+            Self::PodPlaced(pod) | Self::PodGone { pod, .. } => matters(pod),
+            Self::PodChanged { old, new, .. } => {
                 let changed = old.labels() != new.labels() || old.is_deleting() != new.is_deleting();
                 changed && (matters(old) || matters(new))
             }

@@ -30,8 +30,9 @@ pub struct Snapshot {
     /// Pods with (anti-)affinity terms of their own that are on a node.
     with_terms: BTreeMap<ObjectKey, Arc<PodInfo>>,
     with_required_anti: BTreeMap<ObjectKey, Arc<PodInfo>>,
-    /// Pods for which room is being made, with the node.
-    nominated: BTreeMap<ObjectKey, (String, Arc<PodInfo>)>,
+    /// Pods for which room is being made: their nodes, and the pods by node.
+    nominations: HashMap<ObjectKey, String>,
+    nominated: HashMap<String, BTreeMap<ObjectKey, Arc<PodInfo>>>,
     /// Filled by asking, so behind a lock; there is no other thread.
     counts: Mutex<Counts>,
 }
@@ -199,21 +200,29 @@ impl Snapshot {
     // === nominations ===
 
     pub fn nominate(&mut self, pod: Arc<PodInfo>, node: &str) {
-        self.nominated.insert(pod.key.clone(), (node.to_owned(), pod));
+        self.withdraw_nomination(&pod.key);
+        self.nominations.insert(pod.key.clone(), node.to_owned());
+        self.nominated.entry(node.to_owned()).or_default().insert(pod.key.clone(), pod);
     }
 
-    pub fn withdraw_nomination(&mut self, key: &ObjectKey) -> Option<Arc<PodInfo>> {
-        self.nominated.remove(key).map(|(_, pod)| pod)
+    /// The node and the pod, if there was a nomination.
+    pub fn withdraw_nomination(&mut self, key: &ObjectKey) -> Option<(String, Arc<PodInfo>)> {
+        let node = self.nominations.remove(key)?;
+        let here = self.nominated.get_mut(&node)?;
+        let pod = here.remove(key)?;
+        if here.is_empty() {
+            self.nominated.remove(&node);
+        }
+        Some((node, pod))
     }
 
     /// The node where room is being made for a pod.
     pub fn nomination(&self, key: &ObjectKey) -> Option<&str> {
-        self.nominated.get(key).map(|(node, _)| node.as_str())
+        self.nominations.get(key).map(String::as_str)
     }
 
-    pub fn nominated_on<'a>(&'a self, node: &'a str) -> impl Iterator<Item = &'a Arc<PodInfo>> {
-        let here = self.nominated.values().filter(move |(on, _)| on == node);
-        here.map(|(_, pod)| pod)
+    pub fn nominated_on(&self, node: &str) -> impl Iterator<Item = &Arc<PodInfo>> {
+        self.nominated.get(node).into_iter().flat_map(BTreeMap::values)
     }
 }
 

@@ -59,7 +59,8 @@ impl Writer {
             return self.tell(&pod, EventType::Normal, "Scheduled", note).await;
         };
         self.inbox.report(Outcome::NotBound { pod: pod.clone() });
-        if status.is_not_found() {
+        // Gone, or bound by another: there is nothing to say about it.
+        if status.is_not_found() || status.is_conflict() {
             return;
         }
         tracing::warn!(pod = %pod.key, node, error = %status, "pod not bound");

@@ -1,5 +1,6 @@
 //! One round for one Job that is there: facts, verdict, moves, counting, plan.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -166,8 +167,8 @@ impl Sync<'_> {
 
     /// Pods that this plan deletes count as terminating already.
     fn count_active(&mut self, deleted: &[Arc<Pod>]) {
-        let goes = |pod: &Arc<Pod>| deleted.iter().any(|gone| uid(gone) == uid(pod));
-        let stay: Vec<_> = self.facts.active.iter().filter(|pod| !goes(pod)).collect();
+        let gone: BTreeSet<&str> = deleted.iter().map(|pod| uid(pod)).collect();
+        let stay: Vec<_> = self.facts.active.iter().filter(|pod| !gone.contains(uid(pod))).collect();
         self.status.active = (!stay.is_empty()).then(|| count(stay.len()));
         self.status.ready = Some(count(stay.iter().filter(|pod| pods::is_ready(pod)).count()));
         self.status.terminating = Some(count(self.facts.terminating.len() + deleted.len()));

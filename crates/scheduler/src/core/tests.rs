@@ -124,6 +124,22 @@ fn waiting_pods_are_tried_when_something_helps() {
 }
 
 #[test]
+fn an_important_pod_is_tried_when_preemption_could_help_now() {
+    let mut bench = Bench::new();
+    bench.node("a", "2", json!({}));
+    bench.pod(&bound(&pod("equal1", "1", "", json!({ "spec": { "priority": 10 } })), "a"));
+    bench.pod(&bound(&pod("equal2", "1", "", json!({ "spec": { "priority": 10 } })), "a"));
+    bench.pod(&pod("large", "2", "", json!({ "spec": { "priority": 10 } })));
+    assert!(bench.next().starts_with("0/1"));
+    bench.passes(30);
+    bench.gone("equal1");
+    assert_eq!(bench.next(), "nothing", "half of the room does not help");
+    bench.pod(&bound(&pod("low", "1", "", json!({})), "a"));
+    bench.gone("equal2");
+    assert_eq!(bench.next(), "large evicts low from a");
+}
+
+#[test]
 fn without_nodes_pods_wait_for_one() {
     let mut bench = Bench::new();
     bench.pod(&pod("p", "", "", json!({})));

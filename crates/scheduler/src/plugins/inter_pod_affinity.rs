@@ -55,13 +55,21 @@ impl Plugin for InterPodAffinity {
     }
 
     fn helps(&self, pod: &PodInfo, event: &Event<'_>) -> bool {
-        let wanted = |other: &PodInfo| !pod.terms.required.is_empty() || has_anti(pod) || has_anti(other);
-        matches!(event, Event::NamespaceChanged) || event.is_topology() || event.is_pod(wanted)
+        matches!(event, Event::NamespaceChanged)
+            || event.is_topology()
+            || event.is_pod(|other| concerns(pod, other) || concerned_by(pod, other))
     }
 }
 
-fn has_anti(pod: &PodInfo) -> bool {
-    !pod.terms.required_anti.is_empty()
+/// Whether `other` may be one of the pods that `pod` seeks or flees, whatever its namespace.
+fn concerns(pod: &PodInfo, other: &PodInfo) -> bool {
+    let mut terms = pod.terms.required.iter().chain(&pod.terms.required_anti);
+    terms.any(|term| term.selector.matches(other.labels()))
+}
+
+/// Whether `other` may flee `pod`.
+fn concerned_by(pod: &PodInfo, other: &PodInfo) -> bool {
+    other.terms.required_anti.iter().any(|term| term.selector.matches(pod.labels()))
 }
 
 /// A term of the new pod, its namespaces looked up.

@@ -26,7 +26,7 @@ impl Plugin for NodePorts {
     fn helps(&self, pod: &PodInfo, event: &Event<'_>) -> bool {
         match event {
             Event::NodeAdded(_) => true,
-            Event::PodGone(gone) => {
+            Event::PodGone { pod: gone, .. } => {
                 gone.ports.iter().any(|used| pod.ports.iter().any(|wanted| wanted.conflicts(used)))
             }
             _ => false,

@@ -29,11 +29,13 @@ impl Plugin for NodeResourcesFit {
         Some(Box::new(LeastAllocated { pod: &pod.non_zero_requests }))
     }
 
+    /// Where there is room now, or would be after preemption.
     fn helps(&self, pod: &PodInfo, event: &Event<'_>) -> bool {
+        let roomy = |node: &Option<&NodeInfo>| node.is_some_and(|node| could_fit(pod, node));
         match event {
-            Event::PodGone(_) => true,
-            Event::PodChanged { old, new } => shrank(&old.requests, &new.requests),
-            event => event.opens_node(|node| check(pod, node).is_ok()),
+            Event::PodGone { node, .. } => roomy(node),
+            Event::PodChanged { old, new, node } => shrank(&old.requests, &new.requests) && roomy(node),
+            event => event.opens_node(|node| could_fit(pod, node)),
         }
     }
 }
@@ -45,11 +47,25 @@ fn shrank(old: &Amounts, new: &Amounts) -> bool {
         || old.scalar.iter().any(|(name, amount)| new.scalar(name) < *amount)
 }
 
-/// Every resource that is short is named.
 fn check(pod: &PodInfo, node: &NodeInfo) -> Verdict {
+    shortage(pod, node, &node.requested, node.pods.len())
+}
+
+/// Whether the pod would fit if all less important pods left the node.
+fn could_fit(pod: &PodInfo, node: &NodeInfo) -> bool {
+    let (mut used, mut pods) = (node.requested.clone(), node.pods.len());
+    for lesser in node.pods.iter().filter(|other| other.priority < pod.priority) {
+        used.subtract(&lesser.requests);
+        pods -= 1;
+    }
+    shortage(pod, node, &used, pods).is_ok()
+}
+
+/// Every resource that is short is named, when so much is used by so many pods.
+fn shortage(pod: &PodInfo, node: &NodeInfo, used: &Amounts, pods: usize) -> Verdict {
     let mut reasons: Vec<Cow<'static, str>> = Vec::new();
     let mut resolvable = true;
-    if i64::try_from(node.pods.len()).unwrap_or(i64::MAX) >= node.allowed_pods {
+    if i64::try_from(pods).unwrap_or(i64::MAX) >= node.allowed_pods {
         reasons.push("Too many pods".into());
     }
     let mut need = |name: Cow<'static, str>, wanted: i64, capacity: i64, used: i64| {
@@ -58,7 +74,7 @@ fn check(pod: &PodInfo, node: &NodeInfo) -> Verdict {
             resolvable &= wanted <= capacity;
         }
     };
-    let (wanted, capacity, used) = (&pod.requests, &node.allocatable, &node.requested);
+    let (wanted, capacity) = (&pod.requests, &node.allocatable);
     need("Insufficient cpu".into(), wanted.milli_cpu, capacity.milli_cpu, used.milli_cpu);
     need("Insufficient memory".into(), wanted.memory, capacity.memory, used.memory);
     need(
