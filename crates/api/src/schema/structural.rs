@@ -57,16 +57,19 @@ fn shape(keywords: &Map<String, Value>) -> Shape {
         Some("integer") => Shape::Integer(Width::I64),
         Some("number") => Shape::Number,
         Some("boolean") => Shape::Boolean,
+        // Only what preserves unknown fields may leave out its type.
+        _ if keywords.contains_key("properties") => object(keywords),
         _ => Shape::Json,
     }
 }
 
 fn object(keywords: &Map<String, Value>) -> Shape {
+    let open = is_true(keywords, "additionalProperties");
     if let Some(values) = keywords.get("additionalProperties").filter(|v| !v.is_boolean()) {
         return Shape::Map(Box::new(parse(values)));
     }
-    if keywords.get("additionalProperties") == Some(&Value::Bool(true)) {
-        return Shape::Map(Box::default());
+    if open && !keywords.contains_key("properties") {
+        return Shape::Map(Box::new(Schema { nullable: true, ..Schema::default() }));
     }
     let required = strings(keywords, "required");
     let mut properties: Vec<Property> = keywords
@@ -82,7 +85,7 @@ fn object(keywords: &Map<String, Value>) -> Shape {
         })
         .collect();
     properties.sort_by(|a, b| a.name.cmp(&b.name));
-    let preserve_unknown = is_true(keywords, "x-kubernetes-preserve-unknown-fields");
+    let preserve_unknown = open || is_true(keywords, "x-kubernetes-preserve-unknown-fields");
     Shape::Object(Box::new(Object { properties, preserve_unknown }))
 }
 
