@@ -7,7 +7,7 @@ use ironclad_admission::Plugins;
 use ironclad_api::gvk::GroupResource;
 use ironclad_api::{GroupVersionResource, Object, ObjectKey, Status};
 use ironclad_auth::{NodeAuthorizer, Rbac, Union};
-use ironclad_client::{Cache, Client, Deferred, Request, Target};
+use ironclad_client::{Cache, Client, Deferred, PatchKind, Request, Target};
 use ironclad_control::{Runner, Running};
 use ironclad_engine::gate::{Authenticated, TokenAuthenticator, User};
 use ironclad_engine::{Engine, LocalClient, Parts, Registry};
@@ -72,7 +72,8 @@ impl Cluster {
         let settings = ironclad_controllers::Settings { root_ca: "simulated".into() };
         let runner = Runner { env: self.env.clone(), cache: cache.clone() };
         let controllers = runner.start(ironclad_controllers::all(&settings), &client_of);
-        let scheduler_user = User { name: "system:kube-scheduler".into(), groups: authenticated(), ..User::default() };
+        let scheduler_user =
+            User { name: "system:kube-scheduler".into(), groups: authenticated(), ..User::default() };
         let client = Arc::new(LocalClient::new(engine.clone(), Arc::new(scheduler_user), "kube-scheduler"));
         let scheduler = Scheduler::start(self.env.clone(), cache, client);
         self.server = Some(Server { _controllers: controllers, _scheduler: scheduler, engine });
@@ -136,7 +137,8 @@ impl Cluster {
     pub fn create(&self, value: Value) -> Object {
         let object = Object::from_value(value).expect("an object");
         let key = object.key();
-        let request = Request::create(Target::collection(resource_of(&object), key.namespace.clone()), object);
+        let request =
+            Request::create(Target::collection(resource_of(&object), key.namespace.clone()), object);
         self.call(request).unwrap_or_else(|status| panic!("creating {key}: {status}"))
     }
 
@@ -171,11 +173,20 @@ impl Cluster {
             let phase = pod.str_at(&["status", "phase"]);
             format!("{} {phase} on {:?} {}", pod.key(), pod.str_at(&["spec", "nodeName"]), pod.0["status"])
         };
-        self.list("", "pods").iter().map(line).collect::<Vec<_>>().join("\n")
+        let pods = self.list("", "pods");
+        let mut lines: Vec<String> = pods.iter().map(line).collect();
+        for (group, resource) in [("apps", "deployments"), ("apps", "replicasets")] {
+            let sets = self.list(group, resource);
+            lines.extend(
+                sets.iter()
+                    .map(|set| format!("{} {} {}", set.key(), set.0["spec"]["replicas"], set.0["status"])),
+            );
+        }
+        lines.join("\n")
     }
 
     fn bootstrap(&self) {
-        for name in ["default", "kube-system", "kube-node-lease"] {
+        for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
             self.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
         }
         for (_, object) in ironclad_auth::bootstrap::objects().expect("readable") {
@@ -184,15 +195,12 @@ impl Cluster {
         let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {
             "name": NODE, "labels": {"kubernetes.io/hostname": NODE, "kubernetes.io/os": "linux"},
         }});
-        let mut node = self.create(node);
+        self.create(node);
         let amounts = json!({"cpu": "4", "memory": "8Gi", "pods": "110", "ephemeral-storage": "100Gi"});
         let now = ironclad_api::time::format(self.env.now());
         let ready = json!([{"type": "Ready", "status": "True", "lastHeartbeatTime": now}]);
         let status = json!({"capacity": amounts, "allocatable": amounts, "conditions": ready});
-        node.0.insert("status".into(), status);
-        let nodes = GroupVersionResource::new("", "v1", "nodes");
-        let target = Target::object(nodes, &ObjectKey::cluster(NODE)).subresource("status");
-        self.call(Request::update(target, node)).expect("the node's status is written");
+        self.patch_node(json!({ "status": status })).expect("the node's status is written");
         self.run_until("the default service account", CALL_LIMIT, |cluster| {
             cluster.get("", "serviceaccounts", &ObjectKey::new("default", "default")).is_some()
         });
@@ -204,11 +212,14 @@ impl Cluster {
         let patch = json!({"status": {"conditions": [
             {"type": "Ready", "status": "True", "lastHeartbeatTime": now},
         ]}});
+        // A failing disk is part of the game: the next one counts.
+        drop(self.patch_node(patch));
+    }
+
+    fn patch_node(&self, patch: Value) -> Result<Object, Status> {
         let nodes = GroupVersionResource::new("", "v1", "nodes");
         let target = Target::object(nodes, &ObjectKey::cluster(NODE)).subresource("status");
-        let request = Request::patch(target, ironclad_client::PatchKind::Strategic, patch.to_string());
-        // A failing disk is part of the game: the next one counts.
-        drop(self.call(request));
+        self.call(Request::patch(target, PatchKind::Strategic, patch.to_string()))
     }
 }
 

@@ -19,7 +19,11 @@ pub fn no_container_runs_twice(cluster: &Cluster) {
         let mut alive = BTreeSet::new();
         for container in cluster.runtime.facts(&uid).containers {
             let runs = container.state == ContainerState::Running;
-            assert!(!runs || alive.insert(container.name.clone()), "{} of pod {uid} runs twice", container.name);
+            assert!(
+                !runs || alive.insert(container.name.clone()),
+                "{} of pod {uid} runs twice",
+                container.name
+            );
         }
     }
 }
@@ -27,7 +31,9 @@ pub fn no_container_runs_twice(cluster: &Cluster) {
 /// A uid is given once.
 pub fn no_two_objects_share_a_uid(cluster: &Cluster) {
     let mut seen = BTreeSet::new();
-    for (group, resource) in [("", "pods"), ("apps", "replicasets"), ("apps", "deployments"), ("", "services")] {
+    for (group, resource) in
+        [("", "pods"), ("apps", "replicasets"), ("apps", "deployments"), ("", "services")]
+    {
         for object in cluster.list(group, resource) {
             assert!(seen.insert(object.uid().to_owned()), "{} {} has another's uid", resource, object.key());
         }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ironclad_api::{GroupResource, GroupVersionResource, ObjectKey, params::DeleteOptions, params::Preconditions};
+use ironclad_api::{
+    GroupResource, GroupVersionResource, ObjectKey, params::DeleteOptions, params::Preconditions,
+};
 use ironclad_client::{Cache, Change, Client, Observer, PatchKind, Request, Target};
 use ironclad_env::{Env, EnvironmentExt, Task};
 use ironclad_node_core::pod::PodMachine;
@@ -135,11 +137,14 @@ impl Inner {
     }
 
     async fn write_status(&self, worker: &Worker, pod: &Pod, status: &PodStatus) -> Result<Answer, Failure> {
-        let newest = self.cache.get(&GroupResource::new("", "pods"), &worker.key).filter(|e| e.uid == worker.uid);
+        let newest =
+            self.cache.get(&GroupResource::new("", "pods"), &worker.key).filter(|e| e.uid == worker.uid);
         let newest = newest.and_then(|entry| entry.typed::<Pod>());
         let empty = PodStatus::default();
         let api = newest.as_deref().unwrap_or(pod).status.as_ref().unwrap_or(&empty);
-        let Some(patch) = ironclad_node_core::status::patch(&worker.uid, api, status) else { return Ok(Answer::Done) };
+        let Some(patch) = ironclad_node_core::status::patch(&worker.uid, api, status) else {
+            return Ok(Answer::Done);
+        };
         let target = self.target(&worker.key).subresource("status");
         done(self.client.call(Request::patch(target, PatchKind::Strategic, patch.to_string())).await)
     }
@@ -155,9 +160,7 @@ impl Inner {
 }
 
 /// That the pod is gone already, or another one, is as good as done.
-fn done(
-    result: Result<ironclad_api::Object, ironclad_api::Status>,
-) -> Result<Answer, Failure> {
+fn done(result: Result<ironclad_api::Object, ironclad_api::Status>) -> Result<Answer, Failure> {
     match result {
         Ok(_) => Ok(Answer::Done),
         Err(status) if status.is_not_found() || status.is_conflict() => Ok(Answer::Done),

@@ -6,7 +6,9 @@ use std::time::Duration;
 use ironclad_env::{Env, EnvironmentExt};
 use ironclad_node_core::effect::{GrpcHealth, Pulled};
 use ironclad_node_core::facts::{ImageFact, PodFacts};
-use ironclad_node_core::{Action, Answer, ContainerFact, ContainerState, Exit, Failure, FailureKind, SandboxFact};
+use ironclad_node_core::{
+    Action, Answer, ContainerFact, ContainerState, Exit, Failure, FailureKind, SandboxFact,
+};
 use parking_lot::Mutex;
 
 /// An image whose containers end by themselves, with this exit code after a second: `exit-0`.

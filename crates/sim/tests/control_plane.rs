@@ -145,7 +145,9 @@ fn deleting_a_deployment_leaves_what_its_propagation_says() {
             cluster.run_until("2 ready", LIMIT, |c| ready(c, "v1") == 2);
             let options = DeleteOptions { propagation_policy: Some(policy), ..DeleteOptions::default() };
             cluster.call(Request::delete(Target::object(deployments(), &web()), options)).expect("deleted");
-            cluster.run_until("the deployment is gone", LIMIT, |c| c.get("apps", "deployments", &web()).is_none());
+            cluster.run_until("the deployment is gone", LIMIT, |c| {
+                c.get("apps", "deployments", &web()).is_none()
+            });
             cluster.run_until("what is left", LIMIT, |c| c.list("", "pods").len() == left);
             cluster.run_for(Duration::from_secs(30));
             assert_eq!(cluster.list("", "pods").len(), left, "{policy:?}\n{}", cluster.describe());
@@ -161,7 +163,8 @@ fn a_deleted_namespace_takes_everything_with_it() {
             let metadata = json!({"name": name, "namespace": "gone"});
             cluster.create(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}));
         }
-        let target = Target::object(GroupVersionResource::new("", "v1", "namespaces"), &ObjectKey::cluster("gone"));
+        let target =
+            Target::object(GroupVersionResource::new("", "v1", "namespaces"), &ObjectKey::cluster("gone"));
         cluster.call(Request::delete(target, DeleteOptions::default())).expect("deleted");
         cluster.run_until("the namespace is gone", LIMIT, |c| {
             c.get("", "namespaces", &ObjectKey::cluster("gone")).is_none()

@@ -10,17 +10,15 @@ mod progress;
 mod scaling;
 mod sets;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ironclad_api::{Object, ObjectKey};
+use ironclad_client::Cache;
 use ironclad_client::typed::CacheExt;
-use ironclad_client::{Cache, PatchKind};
 use ironclad_control::{Controller, EventRecord, EventType, Plan, View, Watch, Write};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStatus, ReplicaSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde_json::json;
 
 use crate::ownership::{self, Claim, claim, event_reference, key_of};
 use crate::pods;
@@ -84,6 +82,8 @@ struct Rollout<'a> {
     deployment: &'a Deployment,
     spec: &'a DeploymentSpec,
     status: DeploymentStatus,
+    /// The new set's revision, which the deployment is annotated with.
+    revision: Option<i64>,
     sets: Sets,
     now: Timestamp,
     plan: Plan,
@@ -94,7 +94,7 @@ fn reconcile(view: &View<'_>, deployment: &Deployment, now: Timestamp) -> Plan {
     let (owned, claims) = claim_sets(view.cache, deployment, spec);
     let sets = Sets::new(owned, spec);
     let status = deployment.status.clone().unwrap_or_default();
-    let mut rollout = Rollout { deployment, spec, status, sets, now, plan: Plan::done() };
+    let mut rollout = Rollout { deployment, spec, status, revision: None, sets, now, plan: Plan::done() };
     if !claims.is_empty() {
         rollout.plan.stages.push(claims);
     }
@@ -279,7 +279,7 @@ impl Rollout<'_> {
         if size > 0 {
             self.say_scaled(&name, 0, size);
         }
-        self.set_revision(revision);
+        self.revision = Some(revision);
         self.progressing("True", "NewReplicaSetCreated", format!("Created new replica set \"{name}\""));
         None
     }
@@ -303,22 +303,10 @@ impl Rollout<'_> {
             wanted.metadata.resource_version = None;
             self.sets.new = Some(sets::Set::from(Arc::new(wanted)));
         }
-        self.set_revision(current);
+        self.revision = Some(current);
         if self.condition("Progressing").is_none() && self.has_deadline() {
             let message = format!("Found new replica set \"{}\"", new.name());
             self.progressing("True", "FoundNewReplicaSet", message);
-        }
-    }
-
-    fn set_revision(&mut self, revision: i64) {
-        let annotations = self.deployment.metadata.annotations.as_ref();
-        let revision = revision.to_string();
-        if annotations.and_then(|a| a.get(sets::REVISION)) != Some(&revision) {
-            self.plan.then(Write::Patch {
-                target: DEPLOYMENTS.object(&key_of(&self.deployment.metadata)),
-                kind: PatchKind::Merge,
-                patch: json!({ "metadata": { "annotations": BTreeMap::from([(sets::REVISION, revision)]) } }),
-            });
         }
     }
 

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use k8s_openapi::api::apps::v1::{DeploymentCondition, DeploymentStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::sets::Set;
+use super::sets::{REVISION, Set};
 use super::{API_VERSION, KIND, Rollout};
 use crate::ownership::{event_reference, key_of};
 use crate::resources::DEPLOYMENTS;
@@ -233,13 +233,18 @@ impl Rollout<'_> {
         if self.status.conditions.as_ref().is_some_and(Vec::is_empty) {
             self.status.conditions = None;
         }
-        if self.deployment.status.as_ref() == Some(&self.status) {
+        let annotations = self.deployment.metadata.annotations.as_ref();
+        let revision = self.revision.map(|revision| revision.to_string());
+        let revised = revision.filter(|revision| annotations.and_then(|a| a.get(REVISION)) != Some(revision));
+        if self.deployment.status.as_ref() == Some(&self.status) && revised.is_none() {
             return;
         }
         let mut object = Object::from_typed(self.deployment).unwrap_or_default();
         object.0.insert("status".into(), serde_json::to_value(&self.status).unwrap_or_default());
-        // The revision annotation may have been written by this very plan.
-        object.remove_meta("resourceVersion");
+        // As upstream does, the revision goes along with the status: it is one write.
+        if let Some(revision) = revised {
+            object.set_annotation(REVISION, revision);
+        }
         self.plan
             .then(Write::Update { target: DEPLOYMENTS.status(&key_of(&self.deployment.metadata)), object });
     }
