@@ -131,7 +131,7 @@ impl Cluster {
     pub fn containers(&self) -> anyhow::Result<Vec<String>> {
         let list = self.get(&["pods", "-n", NAMESPACE])?;
         let pods = list["items"].as_array().cloned().unwrap_or_default();
-        let mut containers: Vec<String> = pods.iter().flat_map(|pod| containers_of(pod)).collect();
+        let mut containers: Vec<String> = pods.iter().flat_map(containers_of).collect();
         containers.sort();
         Ok(containers)
     }

@@ -88,7 +88,7 @@ impl Shared {
         while !self.stop.load(Ordering::Relaxed) {
             match http::get(self.to, self.path) {
                 Ok(answer) if answer.contains(self.expected) => {
-                    drop(self.answered.fetch_add(1, Ordering::Relaxed))
+                    self.answered.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok(answer) => self.failed(&format!("an answer without {:?}: {answer}", self.expected)),
                 Err(error) => self.failed(&format!("{error:#}")),

@@ -3,6 +3,7 @@
 //! A chore is one file and one line in [`Chore`].
 
 mod images;
+mod links;
 mod proto;
 mod schema;
 
@@ -20,6 +21,7 @@ struct Xtask {
 #[derive(clap::Subcommand)]
 enum Chore {
     Images(images::Arguments),
+    Links(links::Arguments),
     Proto(proto::Arguments),
     Schema(schema::Arguments),
 }
@@ -27,6 +29,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Xtask::parse().chore {
         Chore::Images(arguments) => images::run(&arguments),
+        Chore::Links(arguments) => links::run(&arguments),
         Chore::Proto(arguments) => proto::run(&arguments),
         Chore::Schema(arguments) => schema::run(&arguments),
     }
