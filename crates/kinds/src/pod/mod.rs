@@ -1,7 +1,6 @@
 //! `v1 Pod`, its subresources, and the collection `bindings` of old schedulers.
 //!
-//! What pods share with the templates of other kinds is in
-//! [`pod_template`](crate::pod_template).
+//! What pods share with the templates of other kinds is in `pod_template`.
 
 mod app_armor;
 mod binding;
@@ -20,7 +19,7 @@ mod update;
 
 use std::sync::Arc;
 
-use ironclad_api::apply::FieldSet;
+use ironclad_api::apply::{FieldSet, PathElement};
 use ironclad_api::{FieldError, GroupVersionKind, Object, Status, validation};
 use ironclad_engine::strategy::{KindSpec, Part, Preparation, Scope, SelectableField, Strategy, Subresource};
 
@@ -51,6 +50,22 @@ impl Pod {
                 ..spec("", "v1", "Pod", "pods", Scope::Namespaced)
             },
         }
+    }
+}
+
+impl Pod {
+    /// Everything but some fields of the spec.
+    fn all_but(&self, owned: &[&str]) -> FieldSet {
+        let mut set = FieldSet::of_fields(&[&["status"]]);
+        let below = |section: &str, field: &str| [PathElement::field(section), PathElement::field(field)];
+        prepare::KEPT_METADATA.iter().for_each(|field| set.insert(&below("metadata", field)));
+        let schema = self.spec.versions.first().and_then(|version| version.schema.field("spec"));
+        for property in schema.and_then(|spec| spec.object()).into_iter().flat_map(|spec| &spec.properties) {
+            if !owned.contains(&&*property.name) {
+                set.insert(&below("spec", &property.name));
+            }
+        }
+        set
     }
 }
 
@@ -126,7 +141,9 @@ impl Strategy for Pod {
                 &["metadata", "ownerReferences"],
                 &["spec"],
             ]),
-            Part::Named(_) => FieldSet::of_fields(&[&["status"]]),
+            EPHEMERAL_CONTAINERS => self.all_but(&["ephemeralContainers"]),
+            RESIZE => self.all_but(&["containers", "initContainers", "resources"]),
+            Part::Named(_) => FieldSet::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use ironclad_api::{FieldError, Object, Path};
 use k8s_openapi::api::core::v1 as core;
 use serde_json::{Map, Value, json};
 
-use super::line_diff;
+use super::{defaults, line_diff};
 use crate::pod_template::rules;
 use crate::spec::typed;
 
@@ -32,6 +32,10 @@ pub(super) fn created(pod: &Object) -> Vec<FieldError> {
 }
 
 pub(super) fn updated(new: &Object, old: &Object) -> Vec<FieldError> {
+    // A pod stored before a default existed has it now.
+    let mut stored = old.clone();
+    defaults::pod(&mut stored);
+    let old = &stored;
     let mut errors = rules::changed_pod(&typed(new), &typed(old));
     errors.extend(annotations(new, old));
     match spec_change(new, old) {

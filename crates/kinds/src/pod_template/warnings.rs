@@ -1,7 +1,8 @@
 //! Warnings about pods that are valid and most likely not what was meant.
-//! The parts are [`scheduling`], [`containers`] and [`volumes`].
+//! The parts are [`scheduling`], [`containers`], [`volumes`] and [`overlaps`].
 
 mod containers;
+mod overlaps;
 mod scheduling;
 mod volumes;
 
@@ -44,6 +45,7 @@ fn of_spec(spec: &core::PodSpec, metadata: &ObjectMeta, path: &Path) -> Vec<Stri
     warnings.extend(scheduling::spread(spec, &at));
     warnings.extend(dead_annotations(metadata, path));
     warnings.extend(volumes::warnings(spec.volumes.as_deref().unwrap_or_default(), &at.child("volumes")));
+    warnings.extend(overlaps::warnings(spec.volumes.as_deref().unwrap_or_default()));
     warnings.extend(repeated_names(spec, &at));
     warnings.extend(containers::fractions(spec.overhead.as_ref(), &at.child("overhead")));
     warnings.extend(pod_seccomp(spec, metadata, path));

@@ -132,7 +132,12 @@ fn an_ephemeral_container_joins_a_pod() {
         "metadata": {"generation": 2, "labels": {"x": null}},
         "spec": {"hostname": null, "ephemeralContainers": [{"name": "d", "imagePullPolicy": "Always"}]},
     });
-    world.check("merge", "v1/pods ns/a ephemeralcontainers", debug, 200, want);
+    let made = world.check("merge", "v1/pods ns/a ephemeralcontainers", debug, 200, want);
+    let owners = made["metadata"]["managedFields"].as_array().expect("owners");
+    let owner = owners.iter().find(|owner| owner["subresource"] == "ephemeralcontainers").expect("an owner");
+    let owned: Vec<&str> =
+        owner["fieldsV1"]["f:spec"].as_object().expect("fields").keys().map(String::as_str).collect();
+    assert_eq!((owned, &owner["fieldsV1"]["f:metadata"]), (vec!["f:ephemeralContainers"], &Value::Null));
     let answer = world.call(
         "merge",
         "v1/pods ns/a",

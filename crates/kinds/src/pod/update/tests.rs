@@ -129,6 +129,13 @@ fn other_fields_stay() {
 }
 
 #[test]
+fn a_default_that_is_new_is_no_change() {
+    let mut old = pod(spec(json!({})));
+    old.section_mut("spec").remove("enableServiceLinks");
+    assert_eq!(updated(&pod(spec(json!({}))), &old), []);
+}
+
+#[test]
 fn annotations_of_origin_stay() {
     let with = |annotations: Value| {
         let mut pod = pod(spec(json!({"nodeName": "n"})));

@@ -13,6 +13,8 @@ use super::{annotation_path, has_annotation};
 use crate::pod_template::rules::visit;
 
 const SECCOMP_PREFIX: &str = "container.seccomp.security.alpha.kubernetes.io/";
+/// A port is held against so many of the same number.
+const MAX_COMPARED: usize = 100;
 const APP_ARMOR_PREFIX: &str = "container.apparmor.security.beta.kubernetes.io/";
 
 pub(super) fn warnings(spec: &core::PodSpec, metadata: &ObjectMeta, path: &Path) -> Vec<String> {
@@ -108,7 +110,9 @@ fn ports(spec: &core::PodSpec, path: &Path) -> Vec<String> {
             let key = (port.container_port, port.protocol.clone().unwrap_or_default());
             let others = all.entry(key).or_default();
             warnings.extend(others.iter().filter_map(|other| new.beside(other)));
-            others.push(new);
+            if others.len() < MAX_COMPARED {
+                others.push(new);
+            }
         }
     });
     warnings
