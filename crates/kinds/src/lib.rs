@@ -6,9 +6,14 @@
 
 mod columns;
 mod endpoint_address;
+mod go_regex;
+mod json_path;
+mod json_schema;
 mod spec;
 
 pub mod config_map;
+pub mod custom_resource;
+pub mod definition;
 pub mod deployment;
 pub mod endpoint_slice;
 pub mod endpoints;

@@ -1,0 +1,150 @@
+//! A kind that a CustomResourceDefinition defines: a strategy like any other, made of data.
+//! Source: <https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/custom-resources/>
+
+mod build;
+mod columns;
+mod finalizers;
+mod scale;
+mod version;
+
+#[cfg(test)]
+mod tests;
+
+use ironclad_api::apply::FieldSet;
+use ironclad_api::gvk::Name;
+use ironclad_api::{FieldError, GroupVersion, Object, Status};
+use ironclad_engine::strategy::{KindSpec, Part, Preparation, Strategy};
+use ironclad_env::BoxFuture;
+use serde_json::Value;
+
+use version::VersionRules;
+
+pub struct CustomResource {
+    spec: KindSpec,
+    list_kind: String,
+    versions: Vec<VersionRules>,
+    /// Its definition is being deleted: nothing new may come.
+    terminating: bool,
+    /// Versions are converted by a webhook, which this server does not call yet.
+    webhook: bool,
+}
+
+impl CustomResource {
+    /// The rules of a version by its name; those of the stored one where there is none of it.
+    fn version(&self, name: &str) -> Option<&VersionRules> {
+        let storage = || self.versions.iter().find(|version| version.storage);
+        self.versions.iter().find(|version| version.name == name).or_else(storage)
+    }
+
+    fn convert_one(&self, mut object: Object, to: &GroupVersion) -> Result<Object, Status> {
+        let from = GroupVersion::parse(object.api_version()).unwrap_or_else(|| to.clone());
+        if from == *to {
+            return Ok(object);
+        }
+        if !self.versions.iter().any(|version| version.name == from.version) || from.group != to.group {
+            let what = format!("request to convert CR from an invalid group/version: {from}");
+            return Err(Status::internal_error(what));
+        }
+        if self.webhook {
+            let what = format!(
+                "conversion webhook for {} failed: this server does not call conversion webhooks yet",
+                from.kind(self.spec.kind.clone())
+            );
+            return Err(Status::internal_error(what));
+        }
+        object.0.insert("apiVersion".into(), to.to_string().into());
+        Ok(match self.version(&to.version) {
+            Some(version) => version.pruned(object),
+            None => object,
+        })
+    }
+}
+
+impl Strategy for CustomResource {
+    fn spec(&self) -> &KindSpec {
+        &self.spec
+    }
+
+    fn list_kind(&self) -> Name {
+        self.list_kind.clone().into()
+    }
+
+    fn prepare(
+        &self,
+        new: &mut Object,
+        old: Option<&Object>,
+        preparation: &Preparation<'_>,
+    ) -> Result<(), Status> {
+        let has_status =
+            self.version(&preparation.requested.version).is_some_and(|version| version.has_status);
+        match (old, preparation.part) {
+            (None, _) if self.terminating => {
+                let why = "create not allowed while custom resource definition is terminating";
+                return Err(Status::forbidden(&self.group_resource(), new.name(), why));
+            }
+            (None, _) if has_status => drop(new.0.remove("status")),
+            (None, _) => {}
+            (Some(old), Part::Status) => keep_metadata(new, old),
+            // A status that is no subresource counts like everything else.
+            (Some(old), _) if !has_status && new.0.get("status") != old.0.get("status") => {
+                new.set_meta("generation", old.generation() + 1);
+            }
+            (Some(_), _) => {}
+        }
+        Ok(())
+    }
+
+    fn validate(&self, new: &Object, old: Option<&Object>, preparation: &Preparation<'_>) -> Vec<FieldError> {
+        match self.version(&preparation.requested.version) {
+            Some(version) => version.validate(new, old, preparation.part),
+            None => Vec::new(),
+        }
+    }
+
+    fn reset_fields(&self, part: Part) -> FieldSet {
+        let has_status = self.versions.iter().any(|version| version.has_status);
+        match part {
+            Part::Main if has_status => FieldSet::of_fields(&[&["status"]]),
+            Part::Status => FieldSet::of_fields(&[&["metadata"], &["spec"]]),
+            Part::Main | Part::Named(_) => FieldSet::new(),
+        }
+    }
+
+    fn warnings(&self, new: &Object, old: Option<&Object>) -> Vec<String> {
+        finalizers::warnings(new, old)
+    }
+
+    fn unconditional_update(&self) -> bool {
+        false
+    }
+
+    fn convert<'a>(
+        &'a self,
+        objects: Vec<Object>,
+        to: &'a GroupVersion,
+    ) -> BoxFuture<'a, Result<Vec<Object>, Status>> {
+        let converted = objects.into_iter().map(|object| self.convert_one(object, to)).collect();
+        Box::pin(std::future::ready(converted))
+    }
+
+    fn upgrades_stored(&self) -> bool {
+        true
+    }
+}
+
+/// A write of the status changes nothing of the metadata but who manages which field.
+fn keep_metadata(new: &mut Object, old: &Object) {
+    let managed = new.remove_meta("managedFields");
+    if let Some(metadata) = old.0.get("metadata") {
+        new.0.insert("metadata".into(), metadata.clone());
+    }
+    match managed {
+        Some(managed) => new.set_meta("managedFields", managed),
+        None => drop(new.remove_meta("managedFields")),
+    }
+}
+
+/// The object as a value, which schemas are held against.
+fn tree(object: &Object) -> Value {
+    Value::Object(object.0.clone())
+}
