@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ipnet::IpNet;
 use ironclad_api::{GroupVersionKind, ObjectKey};
 use ironclad_client::{Client, Recorder};
+use ironclad_cri::Cri;
 use ironclad_env::Env;
 use ironclad_node_core::node_status;
 use ironclad_pki::tls::{self, TlsError};
@@ -26,6 +27,7 @@ use crate::network::{self, NetworkError};
 use crate::node_object::{self, Health, NodeFacts, Reporter};
 use crate::pods::{Book, Events, Manager, NodeHands, SharedHands};
 use crate::runtime::{self, Inspector, RuntimeUp, RuntimeUpError};
+use crate::server::{self, ServerAccess, Shared};
 use crate::sources::Gatherer;
 use crate::volumes::Volumes;
 use tasks::Tasks;
@@ -145,7 +147,6 @@ struct Parts {
     machine: Arc<Machine>,
     capacity: node_status::capacity::Machine,
     settings: Arc<ironclad_node_core::NodeSettings>,
-    inspector: Arc<Inspector>,
     cgroups: Cgroups,
     book: Arc<Book>,
     hands: Arc<NodeHands>,
@@ -206,7 +207,6 @@ impl Parts {
             machine,
             capacity,
             settings,
-            inspector,
             cgroups,
             book,
             hands,
@@ -255,7 +255,25 @@ impl Parts {
             services.synced().await;
             known.store(true, Ordering::Release);
         });
+        tasks.add("agent-server", self.clone().serve(config.clone(), up.cri.clone()));
         tasks.add("housekeeping", housekeeping::run(self.clone(), config.clone(), caches.own.clone()));
+    }
+
+    /// Answers the API server and whoever else asks.
+    async fn serve(self, config: Arc<AgentConfig>, cri: Arc<dyn Cri>) {
+        let node = config.node_name.clone();
+        let shared = Arc::new(Shared {
+            env: self.env,
+            settings: self.settings,
+            cri,
+            book: self.book,
+            cgroups: self.cgroups,
+            machine: self.machine,
+            access: ServerAccess::new(self.api.client, config.client_ca.clone(), node),
+        });
+        if let Err(error) = server::serve(shared, config.listen, config.serving.clone()).await {
+            tracing::error!(%error, "the agent's server cannot be set up");
+        }
     }
 
     /// Registers the node and keeps its status and lease.

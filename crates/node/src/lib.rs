@@ -23,6 +23,7 @@ mod node_object;
 mod pods;
 mod probes;
 mod runtime;
+mod server;
 mod sources;
 mod volumes;
 

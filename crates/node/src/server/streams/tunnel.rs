@@ -1,0 +1,57 @@
+//! A port-forward as kubectl sends it since 1.31: SPDY/3.1, cut into WebSocket messages (KEP-4006).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{SinkExt, StreamExt};
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{PORT_FORWARD, TUNNEL, runtime, websocket};
+use crate::server::Shared;
+use crate::server::reply::{self, Reply};
+
+const BLOCK: usize = 32 * 1024;
+
+pub(super) async fn answer(shared: &Arc<Shared>, url: &str, request: Request<Incoming>) -> Reply {
+    let runtime = match runtime::open_spdy(shared, url, PORT_FORWARD).await {
+        Ok(runtime) => runtime,
+        Err(error) => return reply::text(StatusCode::BAD_GATEWAY, error.to_string()),
+    };
+    let (reply, upgrade) = match websocket::agree(request, TUNNEL) {
+        Ok(agreed) => agreed,
+        Err(refused) => return refused,
+    };
+    let relay = async move {
+        let Some(socket) = websocket::opened(upgrade).await else { return };
+        let (mut sink, mut messages) = socket.split();
+        let (mut from_runtime, mut to_runtime) = split(runtime);
+        let inward = async {
+            while let Some(Ok(message)) = messages.next().await {
+                let Message::Binary(bytes) = message else { continue };
+                if to_runtime.write_all(&bytes).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let outward = async {
+            let mut block = vec![0; BLOCK];
+            while let Ok(read @ 1..) = from_runtime.read(&mut block).await {
+                let bytes = Bytes::copy_from_slice(block.get(..read).unwrap_or_default());
+                if sink.send(Message::Binary(bytes)).await.is_err() {
+                    return;
+                }
+            }
+            let _ = sink.close().await;
+        };
+        // Either end hangs up when it has enough.
+        tokio::select! {
+            () = inward => {}
+            () = outward => {}
+        }
+    };
+    shared.env.spawn("port-forward", Box::pin(relay));
+    reply
+}
