@@ -46,6 +46,15 @@ impl Selector {
         terms.map(|term| parse_term(text, term)).collect::<Result<_, _>>().map(Self::new)
     }
 
+    /// The same terms with their fields renamed; `Err` is the first field that has no new name.
+    pub fn renamed(self, name: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let rename = |term: Term| match name(&term.field) {
+            Some(field) => Ok(Term { field, ..term }),
+            None => Err(term.field),
+        };
+        self.terms.into_iter().map(rename).collect::<Result<_, _>>().map(Self::new)
+    }
+
     pub fn is_everything(&self) -> bool {
         self.terms.is_empty()
     }

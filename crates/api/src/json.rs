@@ -34,6 +34,25 @@ impl Decoded {
     }
 }
 
+/// What strict validation minds of a document, in the order in which Go's decoder comes across
+/// it: a field that the type does not have where it first stands, a repeated one where it stands
+/// again. The arguments are paths.
+pub fn strict_errors(bytes: &[u8], duplicates: &[String], unknown: &[String]) -> Vec<String> {
+    let name = |what: &str, path: &String| format!("{what} field {}", quote(path));
+    let order = match duplicates.len() + unknown.len() {
+        // Nothing to put in order, so nothing to read again.
+        0 | 1 => Vec::new(),
+        _ => decode::positions(bytes, duplicates, unknown),
+    };
+    let place = |path: &String, nth: usize| {
+        order.iter().enumerate().filter(|(_, found)| *found == path).nth(nth).map_or(usize::MAX, |(at, _)| at)
+    };
+    let mut errors: Vec<_> = unknown.iter().map(|path| (place(path, 0), name("unknown", path))).collect();
+    errors.extend(duplicates.iter().map(|path| (place(path, 1), name("duplicate", path))));
+    errors.sort_by_key(|(at, _)| *at);
+    errors.into_iter().map(|(_, error)| error).collect()
+}
+
 /// The texts are those of Go's decoder.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {

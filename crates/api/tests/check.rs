@@ -181,8 +181,6 @@ fn unknown_fields_are_named_by_their_path() {
             "spec.versions[0].schema.openAPIV3Schema.properties.a.bar",
         ],
     );
-    let findings = check(&json!({"a": 1}), schema("", "Pod"));
-    assert_eq!(findings.unknown_errors().collect::<Vec<_>>(), ["unknown field \"a\""]);
 }
 
 #[test]

@@ -82,7 +82,8 @@ pub async fn serve(
         let accepted = accept_stream(&asked.parts.headers, query)?;
         return watch::serve(shared, asked, accepted).await;
     }
-    let accepted = accept(&asked.parts.headers, query, Views::Resource)?;
+    let views = if asked.served.kind.is_stored() { Views::Resource } else { Views::Plain };
+    let accepted = accept(&asked.parts.headers, query, views)?;
     let operation = operation::read(&asked, body).await?;
     let response = shared.engine.carry_out(context, Request { target: asked.target(), operation }).await?;
     views::reply(shared, &asked, &accepted, response)

@@ -9,7 +9,7 @@ use crate::registry::Kind;
 use crate::strategy::{SchemaRef, VersionSpec};
 
 /// Holds a decoded body against the schema and gives it the form that is stored. The
-/// answer names what strict validation minds; an error is a value of the wrong type.
+/// answer names the fields that it does not have; an error is a value of the wrong type.
 pub fn fit(value: &mut Value, schema: &SchemaRef) -> Result<Vec<String>, String> {
     let findings = match schema {
         SchemaRef::Builtin(schema) => check(value, schema),
@@ -18,9 +18,8 @@ pub fn fit(value: &mut Value, schema: &SchemaRef) -> Result<Vec<String>, String>
     if let Some(error) = findings.error {
         return Err(error);
     }
-    let strict = findings.unknown_errors().collect();
     reduce(value, schema);
-    Ok(strict)
+    Ok(findings.unknown)
 }
 
 /// Only the metadata of a custom resource has types here; validation checks the others.

@@ -408,6 +408,12 @@ pub trait Strategy: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What [`KindSpec::selectable`] calls the field that selectors of `version` name so. `None`:
+    /// this version has no such field.
+    fn field_label(&self, _version: &GroupVersion, label: &str) -> Option<String> {
+        Some(label.to_owned())
+    }
+
     /// A kind that is never stored (reviews): its create runs this instead.
     fn virtual_create(&self) -> Option<Arc<dyn Action>> {
         None

@@ -84,6 +84,17 @@ impl Strategy for Event {
         None
     }
 
+    fn field_label(&self, version: &GroupVersion, label: &str) -> Option<String> {
+        if version.group != NEW_GROUP {
+            return Some(label.to_owned());
+        }
+        match label {
+            "reason" | "type" => Some(label.to_owned()),
+            "reportingController" => Some("reportingComponent".to_owned()),
+            _ => Some(format!("involvedObject.{}", label.strip_prefix("regarding.")?)),
+        }
+    }
+
     /// Upstream's `--event-ttl`.
     fn time_to_live(&self) -> Option<Duration> {
         Some(Duration::from_secs(3600))
@@ -247,6 +258,24 @@ mod tests {
         match future.as_mut().poll(&mut context) {
             std::task::Poll::Ready(output) => output,
             std::task::Poll::Pending => panic!("conversion waits for nothing"),
+        }
+    }
+
+    #[test]
+    fn selectors_of_the_newer_group_use_its_names() {
+        let label = |version: &str, label: &str| {
+            Event::new().field_label(&GroupVersion::parse(version).expect("a version"), label)
+        };
+        for (old, new, stored) in [
+            ("reportingComponent", "reportingController", "reportingComponent"),
+            ("involvedObject.name", "regarding.name", "involvedObject.name"),
+            ("type", "type", "type"),
+        ] {
+            assert_eq!(label("v1", old).as_deref(), Some(stored));
+            assert_eq!(label("events.k8s.io/v1", new).as_deref(), Some(stored));
+        }
+        for unknown in ["reportingComponent", "involvedObject.name", "source"] {
+            assert_eq!(label("events.k8s.io/v1", unknown), None, "{unknown}");
         }
     }
 

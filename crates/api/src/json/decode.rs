@@ -6,8 +6,11 @@ use serde_json::{Map, Number, Value};
 use super::{DecodeError, Decoded, MAX_DEPTH, MAX_DUPLICATES};
 use crate::goprint::quote;
 
+/// Places of fields that are noted of one document.
+const MAX_POSITIONS: usize = 1000;
+
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
-    let mut reader = Reader { bytes, at: 0, duplicates: Vec::new(), overflow: None };
+    let mut reader = Reader::new(bytes, &[]);
     let value = reader.value(None, 0)?;
     reader.skip_space();
     if reader.at < bytes.len() {
@@ -19,10 +22,22 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     }
 }
 
+/// Each place of `bytes` where one of the fields stands, by its path, from front to back.
+pub(super) fn positions(bytes: &[u8], some: &[String], others: &[String]) -> Vec<String> {
+    let sought = [some, others];
+    let mut reader = Reader::new(bytes, &sought);
+    // The document has been read before: an error ends the search, no more.
+    let _ = reader.value(None, 0);
+    reader.found
+}
+
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     duplicates: Vec<String>,
+    /// Paths of the fields whose places are noted in `found`.
+    sought: &'a [&'a [String]],
+    found: Vec<String>,
     /// The first number that was too large. Syntax errors anywhere come before it.
     overflow: Option<String>,
 }
@@ -57,7 +72,11 @@ impl Place<'_> {
 
 type Read<T> = Result<T, DecodeError>;
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(bytes: &'a [u8], sought: &'a [&'a [String]]) -> Self {
+        Self { bytes, at: 0, duplicates: Vec::new(), sought, found: Vec::new(), overflow: None }
+    }
+
     fn value(&mut self, place: Option<&Place<'_>>, depth: usize) -> Read<Value> {
         self.skip_space();
         match self.peek() {
@@ -94,7 +113,9 @@ impl Reader<'_> {
                 return Err(self.unexpected("after object key"));
             }
             let known = self.duplicates.len();
-            let value = self.value(Some(&Place { parent: place, step: Step::Field(&name) }), depth)?;
+            let here = Place { parent: place, step: Step::Field(&name) };
+            self.note(&here);
+            let value = self.value(Some(&here), depth)?;
             match fields.entry(name) {
                 Entry::Vacant(slot) => {
                     slot.insert(value);
@@ -111,6 +132,17 @@ impl Reader<'_> {
             if !self.take(b',') {
                 return Err(self.unexpected("after object key:value pair"));
             }
+        }
+    }
+
+    fn note(&mut self, place: &Place<'_>) {
+        if self.sought.is_empty() {
+            return;
+        }
+        let mut path = String::new();
+        place.print(&mut path);
+        if self.found.len() < MAX_POSITIONS && self.sought.iter().any(|paths| paths.contains(&path)) {
+            self.found.push(path);
         }
     }
 

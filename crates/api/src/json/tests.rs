@@ -103,6 +103,23 @@ fn duplicate_fields_are_named_and_the_last_counts() {
     assert_eq!(decode(format!("{{{many}\"z\":1}}").as_bytes()).unwrap().duplicates.len(), MAX_DUPLICATES);
 }
 
+#[test]
+fn strict_errors_stand_in_the_order_of_the_document() {
+    let check = |text: &str, duplicates: &[&str], unknown: &[&str], want: &[&str]| {
+        let errors = strict_errors(text.as_bytes(), &duplicates.map_owned(), &unknown.map_owned());
+        assert_eq!(errors, want, "{text}");
+    };
+    check("{\"b\":1,\"b\":1}", &["b"], &[], &["duplicate field \"b\""]);
+    check("{\"z\":1,\"a\":1}", &[], &["a", "z"], &["unknown field \"z\"", "unknown field \"a\""]);
+    let deep = "{\"s\":{\"u\":1,\"r\":1,\"r\":2}}";
+    check(deep, &["s.r"], &["s.u"], &["unknown field \"s.u\"", "duplicate field \"s.r\""]);
+    let between = "{\"r\":1,\"u\":1,\"r\":2,\"l\":[{\"v\":1}]}";
+    let want = ["unknown field \"u\"", "duplicate field \"r\"", "unknown field \"l[0].v\""];
+    check(between, &["r"], &["l[0].v", "u"], &want);
+    let both = "{\"u\":1,\"u\":1}";
+    check(both, &["u"], &["u"], &["unknown field \"u\"", "duplicate field \"u\""]);
+}
+
 trait MapOwned {
     fn map_owned(&self) -> Vec<String>;
 }

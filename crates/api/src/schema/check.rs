@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 use super::base64_check::bad_base64;
 use super::rfc3339::{self, MICRO, SECONDS};
 use super::{Object, Schema, Shape, Width, json_type};
-use crate::goprint::quote;
 use crate::quantity::Quantity;
 
 /// Unknown fields that are reported of one document.
@@ -24,13 +23,6 @@ pub struct Findings {
     pub error: Option<String>,
     /// Paths of the fields that the type does not have: `spec.containers[0].foo`.
     pub unknown: Vec<String>,
-}
-
-impl Findings {
-    /// `unknown field "spec.foo"`, as strict field validation and warnings print it.
-    pub fn unknown_errors(&self) -> impl Iterator<Item = String> {
-        self.unknown.iter().map(|path| format!("unknown field {}", quote(path)))
-    }
 }
 
 /// Checks a document against a built-in kind's schema.

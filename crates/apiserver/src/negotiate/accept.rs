@@ -37,7 +37,7 @@ pub enum Target {
 /// What an endpoint can turn its answers into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Views {
-    /// Nothing else: errors, versions, legacy discovery.
+    /// Nothing else: errors, versions, legacy discovery, kinds that are only posted (reviews).
     Plain,
     /// Tables and metadata.
     Resource,

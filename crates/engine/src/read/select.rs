@@ -23,15 +23,16 @@ impl Selection {
     /// Refuses selectors over fields that the kind does not offer.
     pub fn new(served: &Served, target: &Target, options: &ListOptions) -> Result<Self, Status> {
         let known = served.kind.fields.fields();
-        for term in options.field_selector.terms() {
-            let field = term.field.as_str();
-            if !matches!(field, "metadata.name" | "metadata.namespace")
-                && !known.iter().any(|known| known.name == field)
-            {
-                return Err(unknown_field(field, known.is_empty()));
+        let version = served.gvk.group_version();
+        let stored_name = |field: &str| match field {
+            "metadata.name" | "metadata.namespace" => Some(field.to_owned()),
+            _ => {
+                let label = served.strategy().field_label(&version, field)?;
+                known.iter().any(|known| known.name == label).then_some(label)
             }
-        }
-        let mut fields = options.field_selector.clone();
+        };
+        let fields = options.field_selector.clone().renamed(stored_name);
+        let mut fields = fields.map_err(|field| unknown_field(&field, known.is_empty()))?;
         if !target.name.is_empty() {
             fields = with_name(fields, &target.name)?;
         }

@@ -18,8 +18,15 @@ use crate::strategy::SchemaRef;
 /// A body that has been read but not yet held against a schema.
 struct Raw {
     value: Value,
-    /// Errors that only strict validation minds.
-    strict: Vec<String>,
+    repeated: Repeated,
+}
+
+/// Fields that stand more than once where they may stand once.
+enum Repeated {
+    /// Their paths in JSON.
+    Paths(Vec<String>),
+    /// The error that the YAML parser makes of them.
+    Error(Option<String>),
 }
 
 impl Engine {
@@ -139,15 +146,17 @@ pub(crate) fn decode(
     let (bytes, raw) = match body {
         Body::Json(bytes) => (&bytes[..], read_json(bytes, want)?),
         Body::Yaml(bytes) => (&bytes[..], read_yaml(bytes, want)?),
-        Body::Tree(object) => (&b""[..], Raw { value: object.clone().into_value(), strict: Vec::new() }),
+        Body::Tree(object) => {
+            (&b""[..], Raw { value: object.clone().into_value(), repeated: Repeated::Error(None) })
+        }
     };
-    let Raw { mut value, mut strict } = raw;
+    let Raw { mut value, repeated } = raw;
     let actual = json::type_of(&value, Some(want), bytes)
         .map_err(|error| json::bad_body(None, &want.kind, error, bytes))?;
     checks::kind_of_body(&actual, want, schema, &value, bytes)?;
     let unknown = shape::fit(&mut value, schema)
         .map_err(|error| json::bad_body(Some(&actual), &want.kind, error, bytes))?;
-    strict.extend(unknown);
+    let strict = repeated.and_unknown(&unknown, bytes, schema);
     judge_strict(context, options.validation, &strict, |all| {
         json::bad_body(Some(&actual), &want.kind, format!("strict decoding error: {all}"), bytes)
     })?;
@@ -156,17 +165,36 @@ pub(crate) fn decode(
     Ok(object)
 }
 
+impl Repeated {
+    /// All that strict validation minds. Custom resources are decoded first and pruned later, so
+    /// their unknown fields come last.
+    fn and_unknown(self, unknown: &[String], bytes: &[u8], schema: &SchemaRef) -> Vec<String> {
+        let (duplicates, mut errors) = match self {
+            Self::Paths(paths) => (paths, Vec::new()),
+            Self::Error(error) => (Vec::new(), error.into_iter().collect()),
+        };
+        errors.extend(match schema {
+            SchemaRef::Builtin(_) => json::strict_errors(bytes, &duplicates, unknown),
+            SchemaRef::Custom(_) => {
+                let mut errors = json::strict_errors(b"", &duplicates, &[]);
+                errors.extend(json::strict_errors(b"", &[], unknown));
+                errors
+            }
+        });
+        errors
+    }
+}
+
 fn read_json(bytes: &[u8], want: &GroupVersionKind) -> Result<Raw, Status> {
     let decoded = json::decode(bytes).map_err(|error| json::bad_body(None, &want.kind, error, bytes))?;
-    let strict = decoded.duplicate_errors().collect();
-    Ok(Raw { value: decoded.value, strict })
+    Ok(Raw { value: decoded.value, repeated: Repeated::Paths(decoded.duplicates) })
 }
 
 fn read_yaml(bytes: &[u8], want: &GroupVersionKind) -> Result<Raw, Status> {
     let decoded =
         yaml::decode(bytes).map_err(|error| json::bad_body(None, &want.kind, error.converting(), bytes))?;
-    let strict = decoded.strict_error().into_iter().collect();
-    Ok(Raw { value: decoded.value, strict })
+    let repeated = Repeated::Error(decoded.strict_error());
+    Ok(Raw { value: decoded.value, repeated })
 }
 
 /// Ignores, warns of, or refuses what strict validation minds.

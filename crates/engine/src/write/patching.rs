@@ -78,7 +78,8 @@ pub(crate) fn patched(
             &[FieldError::invalid(&Path::new("patch"), proposed.as_str(), why)],
         )
     };
-    strict.extend(shape::fit(&mut value, view.schema).map_err(|error| refuse(&error))?);
+    let unknown = shape::fit(&mut value, view.schema).map_err(|error| refuse(&error))?;
+    strict.extend(json::strict_errors(b"", &[], &unknown));
     judge_strict(write.context, options.validation, &strict, |all| {
         refuse(&format!("strict decoding error: {all}"))
     })?;

@@ -119,13 +119,13 @@ fn bad_bodies_are_refused_in_upstreams_words() {
 #[test]
 fn unknown_and_repeated_fields_are_dropped_told_of_or_refused() {
     let body =
-        r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","x":1},"data":{},"data":{},"foo":1}"#;
+        r#"{"apiVersion":"v1","kind":"ConfigMap","foo":1,"data":{},"metadata":{"name":"a","x":1},"data":{}}"#;
     let call = |validation| {
         let mut call = Call::default();
         call.write.field_validation = validation;
         call
     };
-    let all = ["duplicate field \"data\"", "unknown field \"foo\"", "unknown field \"metadata.x\""];
+    let all = ["unknown field \"foo\"", "unknown field \"metadata.x\"", "duplicate field \"data\""];
     for (validation, warnings) in [(FieldValidation::Ignore, &all[..0]), (FieldValidation::Warn, &all[..])] {
         let world = World::new();
         let answer = world.call("create", "v1/configmaps ns/", body, &call(validation));
