@@ -22,12 +22,14 @@ use tokio::sync::watch;
 use crate::api::{self, Api};
 use crate::cgroups::Cgroups;
 use crate::config::AgentConfig;
+use crate::dns;
 use crate::machine::Machine;
 use crate::network::{self, NetworkError};
 use crate::node_object::{self, Health, NodeFacts, Reporter};
 use crate::pods::{Book, Events, Manager, NodeHands, SharedHands};
 use crate::runtime::{self, Inspector, RuntimeUp, RuntimeUpError};
 use crate::server::{self, ServerAccess, Shared};
+use crate::services;
 use crate::sources::Gatherer;
 use crate::volumes::Volumes;
 use tasks::Tasks;
@@ -255,8 +257,32 @@ impl Parts {
             services.synced().await;
             known.store(true, Ordering::Release);
         });
+        self.run_services(tasks, config, caches);
         tasks.add("agent-server", self.clone().serve(config.clone(), up.cri.clone()));
         tasks.add("housekeeping", housekeeping::run(self.clone(), config.clone(), caches.own.clone()));
+    }
+
+    /// The service proxy and DNS. What was there before stays as it is until services are known.
+    fn run_services(&self, tasks: &mut Tasks, config: &Arc<AgentConfig>, caches: &Caches) {
+        let known = || {
+            let services = caches.services.clone();
+            async move { services.synced().await }
+        };
+        if config.service_proxy {
+            let (known, proxy) = (known(), services::run(self.env.clone(), self.api.clone(), config.clone()));
+            tasks.add("services", async move {
+                known.await;
+                proxy.await;
+            });
+        }
+        if let Some(program) = config.dns_program.clone() {
+            let (known, zone) = (known(), dns::keep_zone(self.env.clone(), self.api.clone(), config.clone()));
+            tasks.add("dns-zone", async move {
+                known.await;
+                zone.await;
+            });
+            tasks.add("dns-process", dns::keep_process(self.env.clone(), config.clone(), program));
+        }
     }
 
     /// Answers the API server and whoever else asks.

@@ -159,5 +159,5 @@ async fn outward(
             Frame::GoAway | Frame::Ping(_) | Frame::Other => {}
         }
     }
-    sink.close().await.map_err(io::Error::other)
+    sink.send(websocket::farewell()).await.map_err(io::Error::other)
 }

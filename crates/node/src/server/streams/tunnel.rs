@@ -44,7 +44,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, url: &str, request: Request<Inc
                     return;
                 }
             }
-            let _ = sink.close().await;
+            let _ = sink.send(websocket::farewell()).await;
         };
         // Either end hangs up when it has enough.
         tokio::select! {
