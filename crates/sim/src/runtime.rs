@@ -126,7 +126,8 @@ impl Runtime {
                 let fact = find(facts, id)?;
                 fact.state = ContainerState::Running;
                 fact.started_at = Some(self.env.now());
-                if let Some(code) = fact.image.strip_prefix(EXITING).and_then(|code| code.parse().ok()) {
+                let name = fact.image.trim_end_matches(":latest");
+                if let Some(code) = name.strip_prefix(EXITING).and_then(|code| code.parse().ok()) {
                     self.endings.lock().insert(id.clone(), (self.env.elapsed() + RUN_TIME, code));
                 }
                 self.started.lock().push((uid.to_owned(), fact.name.clone(), fact.attempt));
