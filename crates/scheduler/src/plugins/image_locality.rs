@@ -58,7 +58,6 @@ impl Score for Local<'_> {
 
 impl Local<'_> {
     /// Counts the more, the more nodes have the image, so that not all pods go to the first one.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
     fn scaled(&self, image: &str, size: i64) -> i64 {
         let snapshot = self.world.snapshot;
         let spread = snapshot.nodes_with_image(image) as f64 / snapshot.len().max(1) as f64;

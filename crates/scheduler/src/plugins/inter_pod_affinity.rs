@@ -308,7 +308,6 @@ impl Score for Preferences {
     }
 
     /// The lowest becomes 0, the highest 100.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
     fn normalize(&self, _: &[&NodeInfo], scores: &mut [i64]) {
         let lowest = scores.iter().copied().min().unwrap_or(0);
         let highest = scores.iter().copied().max().unwrap_or(0);

@@ -40,7 +40,6 @@ impl Score for Balance<'_> {
 }
 
 /// 100 when both are used alike, 50 when one is full and the other empty.
-#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
 fn balance(used: &Amounts, capacity: &Amounts) -> i64 {
     let fraction = |used: i64, capacity: i64| (used as f64 / capacity as f64).min(1.0);
     let deviation = match (capacity.milli_cpu, capacity.memory) {

@@ -89,7 +89,6 @@ impl Part {
         value(&self.constraint, node)
     }
 
-    #[allow(clippy::cast_precision_loss)]
     fn score(&self, node: &NodeInfo) -> f64 {
         if !node.labels().contains_key(&self.constraint.topology_key) {
             return 0.0;
@@ -106,13 +105,11 @@ fn value<'n>(constraint: &Constraint, node: &'n NodeInfo) -> &'n str {
     node.labels().get(&constraint.topology_key).map_or("", String::as_str)
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn weight(domains: usize) -> f64 {
     ((domains + 2) as f64).ln()
 }
 
 impl Score for Spread {
-    #[allow(clippy::cast_possible_truncation)]
     fn score(&self, node: &NodeInfo) -> i64 {
         if self.ignored.contains(&node.name) {
             return 0;
