@@ -37,6 +37,8 @@ pub enum Command {
     Bench(Box<bench::Arguments>),
     Version(version::Arguments),
     Completion(completion::Arguments),
+    #[command(hide = true)]
+    Internal(internal::Arguments),
 }
 
 /// The configuration, as every command that needs it takes it.

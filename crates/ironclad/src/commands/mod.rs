@@ -4,6 +4,7 @@ pub mod bench;
 pub mod completion;
 pub mod down;
 pub mod image;
+pub mod internal;
 pub mod kubeconfig;
 pub mod server;
 pub mod up;
@@ -20,6 +21,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Up(arguments) => up::run(&arguments, verbose),
         Command::Server(arguments) => server::run(&arguments, verbose),
+        Command::Internal(arguments) => internal::run(arguments),
         other => {
             logging::start_quiet(verbose);
             match other {
@@ -29,7 +31,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
                 Command::Version(arguments) => version::run(&arguments),
                 Command::Bench(arguments) => bench::run(&arguments),
                 Command::Completion(arguments) => completion::run(&arguments),
-                Command::Up(_) | Command::Server(_) => Ok(()),
+                Command::Up(_) | Command::Server(_) | Command::Internal(_) => Ok(()),
             }
         }
     }
