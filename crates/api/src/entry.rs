@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::object::{Object, ObjectKey};
+use crate::protobuf::{self, EncodeError};
 
 /// A committed object: its JSON exactly as it is served, with what indexes and
 /// watchers ask for parsed beside it. Immutable; a new version is a new entry.
@@ -21,6 +22,7 @@ pub struct Entry {
     /// Carries its resourceVersion already.
     pub json: Bytes,
     typed: OnceLock<Option<Arc<dyn Any + Send + Sync>>>,
+    protobuf: OnceLock<Result<Bytes, EncodeError>>,
 }
 
 /// Reads the kind's selectable fields, beyond `metadata.name` and `metadata.namespace`, out
@@ -59,7 +61,7 @@ pub struct EntryMeta {
 impl Entry {
     pub fn new(meta: EntryMeta, revision: u64, json: Bytes) -> Self {
         let EntryMeta { key, uid, labels, fields } = meta;
-        Self { key, uid, revision, labels, fields, json, typed: OnceLock::new() }
+        Self { key, uid, revision, labels, fields, json, typed: OnceLock::new(), protobuf: OnceLock::new() }
     }
 
     /// What is parsed of it, for another entry of the same object.
@@ -89,6 +91,12 @@ impl Entry {
     /// The whole tree, decoded anew at each call.
     pub fn object(&self) -> Object {
         serde_json::from_slice(&self.json).unwrap_or_default()
+    }
+
+    /// The object's protobuf message without an envelope, made at first use and shared.
+    pub fn protobuf(&self) -> Result<Bytes, EncodeError> {
+        let made = || protobuf::encode_message(&self.object()).map(Bytes::from);
+        self.protobuf.get_or_init(made).clone()
     }
 
     /// The object as `T`, decoded at most once per version and shared. The first

@@ -1,13 +1,14 @@
-//! The protobuf form of objects, read into the tree that their JSON becomes. Field numbers
-//! are facts of the schema catalog; Kubernetes' JSON is not proto3's, so times, quantities,
-//! IntOrString and embedded objects are read by their shapes.
+//! The protobuf form of objects, to and from the tree that their JSON is. Field numbers are
+//! facts of the schema catalog; Kubernetes' JSON is not proto3's, so times, quantities,
+//! IntOrString and embedded objects are transcoded by their shapes.
 //!
-//! Only reading: typed clients (`kubectl create namespace`) send bodies in it and take
-//! answers in JSON.
 //! Source: <https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding>
 
+mod encode;
 mod message;
+mod tree;
 mod wire;
+mod write;
 
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ use crate::gvk::{GroupVersion, GroupVersionKind};
 use crate::object::Object;
 use crate::schema::Catalog;
 
-use message::message;
+pub use encode::{EncodeError, encode, encode_message, envelope, list, watch_frame};
 use wire::Wire;
 
 pub const MEDIA_TYPE: &str = "application/vnd.kubernetes.protobuf";
@@ -53,7 +54,7 @@ pub fn decode(bytes: &[u8], default: Option<&GroupVersionKind>) -> Result<Object
 }
 
 fn decode_at(bytes: &[u8], default: Option<&GroupVersionKind>, depth: usize) -> Result<Object, DecodeError> {
-    let envelope = envelope(bytes.strip_prefix(MAGIC).ok_or(DecodeError::NoMagic)?)?;
+    let envelope = read_envelope(bytes.strip_prefix(MAGIC).ok_or(DecodeError::NoMagic)?)?;
     let gvk = kind_of(&envelope, default)?;
     let schema = Catalog::builtin().schema(&gvk).ok_or_else(|| DecodeError::UnknownKind {
         kind: crate::goprint::quote(&gvk.kind),
@@ -61,7 +62,7 @@ fn decode_at(bytes: &[u8], default: Option<&GroupVersionKind>, depth: usize) -> 
     })?;
     let mut object = Object::default();
     if let Some(known) = schema.object() {
-        message(known, envelope.raw, &[], &mut object.0, depth)?;
+        message::message(known, envelope.raw, &[], &mut object.0, depth)?;
     }
     object.set_type(&gvk);
     Ok(object)
@@ -75,7 +76,7 @@ struct Envelope<'a> {
     raw: &'a [u8],
 }
 
-fn envelope(bytes: &[u8]) -> Result<Envelope<'_>, DecodeError> {
+fn read_envelope(bytes: &[u8]) -> Result<Envelope<'_>, DecodeError> {
     let mut envelope = Envelope::default();
     for field in wire::fields(bytes) {
         match field? {

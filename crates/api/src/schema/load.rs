@@ -14,7 +14,9 @@
 
 use std::collections::HashMap;
 
-use super::{Catalog, Definition, DefinitionId, Patch, Property, Schema, Shape, Strategy, Topology, Width};
+use super::{
+    Catalog, Definition, DefinitionId, Object, Patch, Property, Schema, Shape, Strategy, Topology, Width,
+};
 use crate::gvk::{GroupVersionKind, Name};
 
 const BUILTIN: &str = include_str!("../../data/catalog.txt");
@@ -35,8 +37,7 @@ fn read(text: &'static str) -> Result<Catalog, &'static str> {
     let mut definitions = reader.definitions;
     for definition in &mut definitions {
         if let Shape::Object(object) = &mut definition.schema.shape {
-            object.properties.shrink_to_fit();
-            object.properties.sort_by(|a, b| a.name.cmp(&b.name));
+            **object = Object::sorted(std::mem::take(&mut object.properties));
         }
     }
     Ok(Catalog::new(definitions, by_name))

@@ -87,9 +87,24 @@ pub struct Object {
     pub properties: Vec<Property>,
     /// Unknown fields are kept (x-kubernetes-preserve-unknown-fields).
     pub preserve_unknown: bool,
+    /// The places in `properties` of those that a protobuf message has, in the order of their
+    /// numbers: those of one inlined message stand together. Empty for custom resources.
+    pub by_number: Box<[u16]>,
 }
 
 impl Object {
+    /// Puts the properties in order, by name and by number. For schemas made by hand.
+    pub fn sorted(mut properties: Vec<Property>) -> Self {
+        properties.sort_by(|a, b| a.name.cmp(&b.name));
+        properties.shrink_to_fit();
+        let mut by_number: Vec<([u16; 3], u16)> =
+            properties.iter().map(|property| property.protobuf).zip(0..).collect();
+        by_number.retain(|(path, _)| path[0] != 0);
+        by_number.sort_unstable();
+        let by_number = by_number.into_iter().map(|(_, at)| at).collect();
+        Self { properties, preserve_unknown: false, by_number }
+    }
+
     /// The property of that exact name: JSON keys are matched case-sensitively.
     pub fn property(&self, name: &str) -> Option<&Property> {
         let at = self.properties.binary_search_by(|p| p.name.as_ref().cmp(name)).ok()?;

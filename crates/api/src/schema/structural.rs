@@ -86,7 +86,7 @@ fn object(keywords: &Map<String, Value>) -> Shape {
         .collect();
     properties.sort_by(|a, b| a.name.cmp(&b.name));
     let preserve_unknown = open || is_true(keywords, "x-kubernetes-preserve-unknown-fields");
-    Shape::Object(Box::new(Object { properties, preserve_unknown }))
+    Shape::Object(Box::new(Object { properties, preserve_unknown, ..Object::default() }))
 }
 
 fn topology(keywords: &Map<String, Value>) -> Option<Topology> {
