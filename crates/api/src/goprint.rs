@@ -48,7 +48,7 @@ fn push_beyond_ascii(out: &mut String, c: char) {
 
 /// Rust's own notion of printable, which is the same Unicode categories as Go's. The
 /// leading letter keeps combining marks from being escaped for standing first.
-pub(crate) fn is_printable(c: char) -> bool {
+pub fn is_printable(c: char) -> bool {
     if c.is_ascii() {
         return (' '..='~').contains(&c);
     }

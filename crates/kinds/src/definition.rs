@@ -1,9 +1,10 @@
 //! A CustomResourceDefinition as it is read: by its own kind, by the kinds it defines, and
 //! by what serves them.
 
+use ironclad_api::Object;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The finalizer that holds a definition back until its objects are gone.
 pub const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
@@ -156,7 +157,9 @@ pub struct Condition {
     /// `True`, `False` or `Unknown`
     pub status: String,
     pub last_transition_time: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
 }
 
@@ -168,12 +171,25 @@ fn or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
 }
 
 impl Definition {
+    /// Reads a CustomResourceDefinition; one that has not passed its schema is empty.
+    pub fn read(object: &Object) -> Self {
+        object.to_typed().unwrap_or_default()
+    }
+
     pub fn has_condition(&self, condition_type: &str) -> bool {
         self.status.condition(condition_type).is_some_and(|condition| condition.status == "True")
     }
 }
 
 impl Status {
+    /// Writes it into the object.
+    pub fn write(&self, object: &mut Object) {
+        let status = object.section_mut("status");
+        status.insert("conditions".into(), json!(self.conditions));
+        status.insert("acceptedNames".into(), json!(self.accepted_names));
+        status.insert("storedVersions".into(), json!(self.stored_versions));
+    }
+
     pub fn condition(&self, condition_type: &str) -> Option<&Condition> {
         self.conditions.iter().find(|condition| condition.condition_type == condition_type)
     }

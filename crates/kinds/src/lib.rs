@@ -13,6 +13,7 @@ mod spec;
 
 pub mod config_map;
 pub mod custom_resource;
+pub mod custom_resource_definition;
 pub mod definition;
 pub mod deployment;
 pub mod endpoint_slice;
@@ -56,6 +57,7 @@ pub struct Services {
 pub fn all(services: &Services) -> Vec<Arc<dyn Strategy>> {
     vec![
         Arc::new(config_map::ConfigMap::new()),
+        Arc::new(custom_resource_definition::CustomResourceDefinition::new()),
         Arc::new(deployment::Deployment::new()),
         Arc::new(endpoint_slice::EndpointSlice::new()),
         Arc::new(endpoints::Endpoints::new()),

@@ -1,0 +1,65 @@
+//! What the author of a definition should know.
+
+use std::collections::BTreeSet;
+
+use ironclad_api::Object;
+use ironclad_api::goprint::quote;
+use serde_json::Value;
+
+use super::schema::walk;
+use crate::definition::{Definition, Spec};
+use crate::json_schema::format::Format;
+
+pub(super) fn warnings(new: &Object, old: Option<&Object>) -> Vec<String> {
+    let spec = Definition::read(new).spec;
+    let before = old.map(|old| Definition::read(old).spec);
+    let known: BTreeSet<String> = before.iter().flat_map(unrecognized_formats).collect();
+    let mut warnings: Vec<String> = unrecognized_formats(&spec)
+        .into_iter()
+        .filter(|format| !known.contains(format))
+        .map(|format| format!("unrecognized format {}", quote(&format)))
+        .collect();
+    if before.is_none_or(|before| before != spec) {
+        warnings.extend(not_yet_enforced(&spec));
+    }
+    warnings
+}
+
+/// What this server keeps and publishes but does not act on. It must not go unnoticed.
+fn not_yet_enforced(spec: &Spec) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if schemas(spec)
+        .any(|schema| walk::any(schema, &|schema| schema.contains_key("x-kubernetes-validations")))
+    {
+        warnings.push(
+            "x-kubernetes-validations: this server does not enforce validation rules yet; objects that violate \
+             them are accepted"
+                .to_owned(),
+        );
+    }
+    if spec.conversion.as_ref().is_some_and(|conversion| conversion.strategy == "Webhook") {
+        warnings.push(
+            "spec.conversion: this server does not call conversion webhooks yet; requests in a version that \
+             objects are not stored in will fail"
+                .to_owned(),
+        );
+    }
+    warnings
+}
+
+fn schemas(spec: &Spec) -> impl Iterator<Item = &Value> {
+    spec.versions.iter().filter_map(|version| version.open_api_schema())
+}
+
+fn unrecognized_formats(spec: &Spec) -> BTreeSet<String> {
+    let mut formats = BTreeSet::new();
+    for schema in schemas(spec) {
+        walk::each(schema, &mut |schema| {
+            let text = |name: &str| schema.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+            let types: Vec<String> = text("type").map(str::to_owned).into_iter().collect();
+            let unknown = text("format").filter(|format| Format::find(&types, format).is_none());
+            formats.extend(unknown.map(str::to_owned));
+        });
+    }
+    formats
+}
