@@ -13,8 +13,11 @@ use crate::cache::{Cache, CachedResource, Observer};
 #[derive(Default)]
 pub struct Deferred {
     cache: OnceLock<Arc<dyn Cache>>,
-    waiting: Mutex<Vec<(Vec<GroupResource>, Arc<dyn Observer>)>>,
+    waiting: Mutex<Vec<Waiting>>,
 }
+
+/// An observer, and the resources that it is to be told of.
+type Waiting = (Vec<GroupResource>, Arc<dyn Observer>);
 
 impl Deferred {
     /// From now on every call goes to `cache`; who observed before is told of its contents now.
