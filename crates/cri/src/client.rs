@@ -67,7 +67,7 @@ fn plain_path(socket: &Path) -> PathBuf {
     }
 }
 
-fn channel_to(socket: PathBuf) -> Channel {
+pub(crate) fn channel_to(socket: PathBuf) -> Channel {
     // The authority is never resolved; every connection goes to the socket.
     Endpoint::from_static("http://localhost").buffer_size(QUEUE).connect_with_connector_lazy(service_fn(
         move |_| {

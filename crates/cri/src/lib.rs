@@ -9,6 +9,7 @@
 
 mod call;
 mod client;
+pub mod containerd;
 mod deadlines;
 mod error;
 mod redact;

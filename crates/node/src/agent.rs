@@ -193,7 +193,6 @@ impl Parts {
             hostname: config.hostname.clone(),
             addresses: config.addresses.clone(),
             agent_port: config.listen.port(),
-            max_pods: config.max_pods,
             system: NodeFacts::system(&machine),
             runtime: node_status::Runtime {
                 name: up.name.clone(),
@@ -235,7 +234,6 @@ impl Parts {
             cri: up.cri.clone(),
             facts: self.facts.clone(),
             capacity: self.capacity.clone(),
-            storage: config.paths.root.clone(),
             events: self.events.clone(),
             troubles: ready,
             pressure: self.pressure.subscribe(),
@@ -248,6 +246,7 @@ impl Parts {
         }
         let (pods, services) = (caches.own.clone(), caches.services.clone());
         let (manager, ups) = (self.manager.clone(), up.runtime.ups());
+        tasks.add("container-exits", runtime::watch_exits(self.env.clone(), up.socket.clone(), manager.clone()));
         tasks.add("pods", async move {
             pods.synced().await;
             manager.run(ups).await;

@@ -97,6 +97,11 @@ impl Cgroups {
         Ok(())
     }
 
+    /// Whether there is such a cgroup in any hierarchy.
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        self.hierarchies.iter().any(|hierarchy| below(&hierarchy.mount, path).exists())
+    }
+
     /// Kills what is left in a cgroup and removes it with all below it, in every hierarchy.
     /// No error when there is none. Blocks for up to a second.
     pub(crate) fn remove(&self, path: &str) -> io::Result<()> {

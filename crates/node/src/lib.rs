@@ -23,6 +23,7 @@ mod network;
 mod node_object;
 mod pods;
 mod probes;
+pub mod reset;
 mod runtime;
 mod server;
 mod services;

@@ -7,7 +7,7 @@ use ironclad_node_core::{ContainerFact, ContainerState, Exit, SandboxFact};
 use jiff::Timestamp;
 
 /// Nanoseconds since the epoch, as CRI counts.
-pub(crate) fn time(nanoseconds: i64) -> Timestamp {
+fn time(nanoseconds: i64) -> Timestamp {
     Timestamp::from_nanosecond(nanoseconds.into()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 

@@ -5,7 +5,7 @@ mod facts;
 mod sandbox;
 
 pub(crate) use container::{container_config, linux_resources};
-pub(crate) use facts::{container_fact, sandbox_fact, time};
+pub(crate) use facts::{container_fact, sandbox_fact};
 pub(crate) use sandbox::sandbox_config;
 
 use ironclad_cri::v1;

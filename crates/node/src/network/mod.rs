@@ -5,7 +5,6 @@ mod conflist;
 pub(crate) mod links;
 pub(crate) mod sysctl;
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -64,9 +63,4 @@ pub(crate) fn write_conflist(
 pub(crate) fn bridge_is_filtered() -> bool {
     let said = std::fs::read_to_string("/proc/sys/net/bridge/bridge-nf-call-iptables");
     said.is_ok_and(|value| value.trim() == "1")
-}
-
-/// The first address of each range: the bridge's own.
-pub(crate) fn gateways(pod_cidrs: &[IpNet]) -> Vec<IpAddr> {
-    pod_cidrs.iter().filter_map(|net| net.hosts().next()).collect()
 }

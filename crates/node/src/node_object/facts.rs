@@ -13,7 +13,6 @@ pub(crate) struct NodeFacts {
     pub hostname: String,
     pub addresses: Vec<IpAddr>,
     pub agent_port: u16,
-    pub max_pods: u32,
     pub system: System,
     pub runtime: Runtime,
 }

@@ -1,6 +1,5 @@
 //! The Node's status: rendered often, written when it says something new, and now and then.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +45,6 @@ pub(crate) struct Reporter {
     pub cri: Arc<dyn Cri>,
     pub facts: NodeFacts,
     pub capacity: Capacity,
-    pub storage: PathBuf,
     pub events: Events,
     pub troubles: watch::Receiver<Troubles>,
     pub pressure: watch::Receiver<Pressure>,

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use ironclad_api::ObjectKey;
 use ironclad_client::{Change, Observer};
@@ -37,6 +39,7 @@ pub(crate) struct Manager {
     /// The runtime has something new, perhaps.
     nudge: Notify,
     pressure: Mutex<Pressure>,
+    told_of_exits: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -76,6 +79,7 @@ impl Manager {
             news: Notify::new(),
             nudge: Notify::new(),
             pressure: Mutex::default(),
+            told_of_exits: AtomicBool::new(false),
         })
     }
 
@@ -92,10 +96,20 @@ impl Manager {
                     () = self.news.notified() => self.take_changes(&listing),
                     () = self.nudge.notified() => break self.list().await,
                     Ok(()) = ups.changed() => break self.list().await,
-                    () = self.env.sleep(relist::EVERY) => break self.list().await,
+                    () = self.env.sleep(self.pause()) => break self.list().await,
                 }
             };
         }
+    }
+
+    /// Between two lists: long, while the runtime says by itself when something has ended.
+    fn pause(&self) -> Duration {
+        if self.told_of_exits.load(Ordering::Acquire) { relist::WHEN_TOLD } else { relist::EVERY }
+    }
+
+    /// Whether the runtime is heard when containers end.
+    pub(crate) fn set_told_of_exits(&self, told: bool) {
+        self.told_of_exits.store(told, Ordering::Release);
     }
 
     /// Has the runtime asked at once.

@@ -9,6 +9,8 @@ use crate::runtime::PodOnNode;
 
 /// Between two lists, while nothing says that there is something new.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
+/// Between two lists, while the runtime tells when something has ended: then a list only finds what was missed.
+pub(super) const WHEN_TOLD: Duration = Duration::from_secs(5);
 /// After a list that failed.
 pub(super) const AFTER_FAILURE: Duration = Duration::from_millis(500);
 

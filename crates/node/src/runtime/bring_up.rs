@@ -10,7 +10,7 @@ use ironclad_runtime::{Change, Containerd, Found, Layout, RuntimeError, Settings
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::config::{AgentConfig, RuntimeChoice};
+use crate::config::{AgentConfig, Paths, RuntimeChoice};
 
 /// Why there is no runtime to work with.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,7 @@ pub(crate) struct RuntimeUp {
     pub cri: Arc<dyn Cri>,
     pub name: String,
     pub version: String,
+    pub socket: PathBuf,
     /// Where the runtime looks for its network configuration.
     pub cni_conf: PathBuf,
     /// Kept for as long as the agent runs.
@@ -88,24 +89,24 @@ async fn foreign(config: &AgentConfig, found: Found) -> Result<RuntimeUp, Runtim
         cri,
         name: found.name,
         version: found.version,
+        socket: found.socket,
         cni_conf: found.cni_conf_dir.unwrap_or_else(default_conf),
         runtime: Runtime { keeper: Mutex::new(None), ups },
     })
 }
 
 /// The containerd that is the agent's own, whether or not it runs.
-pub(crate) fn own_containerd(config: &AgentConfig) -> Containerd {
-    let paths = &config.paths;
+pub(crate) fn own_containerd(paths: &Paths, sandbox_image: &str) -> Containerd {
     Containerd::new(Settings {
         layout: Layout::new(paths.data.join("containerd"), paths.run.join("containerd")),
-        sandbox_image: config.sandbox_image.clone(),
+        sandbox_image: sandbox_image.to_owned(),
         cni_conf_dir: paths.cni_conf(),
         cni_bin_dir: paths.cni_bin.clone(),
     })
 }
 
 async fn own(config: &AgentConfig, env: &Env) -> Result<RuntimeUp, RuntimeUpError> {
-    let containerd = own_containerd(config);
+    let containerd = own_containerd(&config.paths, &config.sandbox_image);
     let running = containerd.ensure_running().await?;
     let cri: Arc<dyn Cri> = Arc::new(containerd.client());
     running.importer().ensure_sandbox_image(&*cri, &config.sandbox_image).await?;
@@ -127,6 +128,7 @@ async fn own(config: &AgentConfig, env: &Env) -> Result<RuntimeUp, RuntimeUpErro
         cri,
         name: version.runtime_name,
         version: version.runtime_version,
+        socket: running.socket,
         cni_conf: config.paths.cni_conf(),
         runtime: Runtime { keeper: Mutex::new(Some(keeper)), ups },
     })
