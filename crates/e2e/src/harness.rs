@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 
 use crate::cluster::Cluster;
-use crate::tests::{ALL, Test};
+use crate::tests::{ALL, Need, Test};
 use crate::{Arguments, evidence};
 
 /// Runs what is chosen; whether all of it passed.
@@ -28,7 +28,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
                 let folder = arguments.evidence.join(test.name);
                 evidence::collect(&cluster, &folder).context("collecting evidence")?;
                 failed.push(test.name);
-                if test.is_vital {
+                if test.need == Need::Base {
                     println!("nothing else can be tried without it");
                     break;
                 }
@@ -46,7 +46,9 @@ fn is_chosen(test: &Test, arguments: &Arguments) -> bool {
         return false;
     }
     let filters = &arguments.filters;
-    filters.is_empty() || test.is_vital || filters.iter().any(|filter| test.name.contains(filter.as_str()))
+    filters.is_empty()
+        || test.need != Need::Nothing
+        || filters.iter().any(|filter| test.name.contains(filter.as_str()))
 }
 
 fn indented(error: &anyhow::Error) -> String {

@@ -48,6 +48,7 @@ pub fn down_and_up(cluster: &Cluster) -> anyhow::Result<()> {
 /// Ends Ironclad while pages are asked for without end: each goes through a service's address, the cluster's
 /// DNS and two tiers. Starts it again; nothing may have failed or been restarted.
 fn absent(cluster: &Cluster, end: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    settled(cluster)?;
     let before = cluster.containers()?;
     let load = Load::start(cluster.front_door()?, "/", "<h1>Guestbook</h1>");
     until(SOON, "load", || holds(load.answered() > 20, "there is none"))?;
@@ -63,11 +64,23 @@ fn absent(cluster: &Cluster, end: impl Fn() -> anyhow::Result<()>) -> anyhow::Re
     holds(before == after, format_args!("containers changed from {before:#?} to {after:#?}"))
 }
 
+/// Waits until no pod of earlier tests is on its way out.
+fn settled(cluster: &Cluster) -> anyhow::Result<()> {
+    until(SOON, "all pods are to stay", || {
+        let list = cluster.get(&["pods", "-n", NAMESPACE])?;
+        let pods = list["items"].as_array().cloned().unwrap_or_default();
+        let leaving: Vec<String> =
+            pods.iter().filter(|pod| !pod["metadata"]["deletionTimestamp"].is_null()).map(name).collect();
+        holds(leaving.is_empty(), format_args!("{leaving:?} are leaving"))
+    })
+}
+
 fn ironclad() -> anyhow::Result<processes::Process> {
     processes::find("Ironclad", |process| process.command.contains("ironclad up "))
 }
 
 pub fn kill_containerd(cluster: &Cluster) -> anyhow::Result<()> {
+    settled(cluster)?;
     let before = cluster.containers()?;
     let load = Load::start(cluster.front_door()?, "/", "<h1>Guestbook</h1>");
     let killed = processes::find("containerd", |process| {

@@ -16,26 +16,42 @@ use crate::cluster::Cluster;
 pub struct Test {
     /// What must hold.
     pub name: &'static str,
-    /// Nothing else can be tried without it.
-    pub is_vital: bool,
+    pub need: Need,
     pub run: fn(&Cluster) -> anyhow::Result<()>,
+}
+
+/// What the others have to do with a test.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing: it runs when it is chosen.
+    Nothing,
+    /// It is always run.
+    Always,
+    /// Nothing else can be tried when it has failed.
+    Base,
 }
 
 /// Takes the cluster down.
 pub const LAST: &str = "reset_leaves_the_machine_as_it_was";
 
-const fn vital(name: &'static str, run: fn(&Cluster) -> anyhow::Result<()>) -> Test {
-    Test { name, is_vital: true, run }
+type Run = fn(&Cluster) -> anyhow::Result<()>;
+
+const fn base(name: &'static str, run: Run) -> Test {
+    Test { name, need: Need::Base, run }
 }
 
-const fn test(name: &'static str, run: fn(&Cluster) -> anyhow::Result<()>) -> Test {
-    Test { name, is_vital: false, run }
+const fn always(name: &'static str, run: Run) -> Test {
+    Test { name, need: Need::Always, run }
+}
+
+const fn test(name: &'static str, run: Run) -> Test {
+    Test { name, need: Need::Nothing, run }
 }
 
 pub const ALL: &[Test] = &[
-    vital("up_ends_with_a_ready_node", start::up),
-    vital("images_are_imported_without_a_registry", start::images),
-    vital("the_guestbook_becomes_ready", guestbook::becomes_ready),
+    base("up_ends_with_a_ready_node", start::up),
+    base("images_are_imported_without_a_registry", start::images),
+    always("the_guestbook_becomes_ready", guestbook::becomes_ready),
     test("a_request_passes_all_three_tiers", guestbook::stores_what_is_sent),
     // kubectl
     test("get_prints_upstreams_columns", reading::get),
@@ -70,5 +86,5 @@ pub const ALL: &[Test] = &[
     test("down_and_up_restart_nothing", faults::down_and_up),
     // the end
     test("reset_says_what_it_would_do", stop::plan),
-    vital(LAST, stop::reset),
+    always(LAST, stop::reset),
 ];
