@@ -79,6 +79,8 @@ impl Runtime {
         let answer = match action {
             Action::Inspect => Answer::Facts(facts.clone()),
             Action::RunSandbox { config } => {
+                let taken = facts.sandboxes.iter().any(|sandbox| sandbox.attempt == config.attempt);
+                reserve(taken, &config.name, config.attempt)?;
                 let sandbox = SandboxFact {
                     id: self.env.uuid(),
                     attempt: config.attempt,
@@ -106,6 +108,8 @@ impl Runtime {
                 Answer::Pulled(Pulled { image: image_fact(image), took: Duration::from_millis(10) })
             }
             Action::CreateContainer(create) => {
+                let same = |fact: &ContainerFact| fact.name == create.name && fact.attempt == create.attempt;
+                reserve(facts.containers.iter().any(same), &create.name, create.attempt)?;
                 let fact = ContainerFact {
                     id: self.env.uuid(),
                     sandbox_id: create.sandbox_id.clone(),
@@ -159,6 +163,14 @@ impl Runtime {
             pods.remove(uid);
         }
         Ok(answer)
+    }
+}
+
+/// A runtime gives a name once, also to an agent that was killed before it heard the answer.
+fn reserve(taken: bool, name: &str, attempt: u32) -> Result<(), Failure> {
+    match taken {
+        true => Err(Failure::other(format!("name \"{name}_{attempt}\" is reserved"))),
+        false => Ok(()),
     }
 }
 
