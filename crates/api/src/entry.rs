@@ -104,7 +104,7 @@ impl Entry {
     /// stored object does not decode as `T`.
     pub fn typed<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         let decoded = self.typed.get_or_init(|| {
-            let typed: T = serde_json::from_slice(&self.json).ok()?;
+            let typed: T = crate::typed::from_slice(&self.json).ok()?;
             Some(Arc::new(typed) as Arc<dyn Any + Send + Sync>)
         });
         decoded.clone()?.downcast::<T>().ok()

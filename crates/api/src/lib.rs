@@ -25,6 +25,7 @@ pub mod schema;
 pub mod status;
 pub mod table;
 pub mod time;
+mod typed;
 pub mod validation;
 pub mod yaml;
 

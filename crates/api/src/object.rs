@@ -67,9 +67,7 @@ impl Object {
     /// Decodes into a typed object. Fields that the type lacks are dropped, so the
     /// result is for reading and never for storing.
     pub fn to_typed<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        T::deserialize(serde::de::value::MapDeserializer::new(
-            self.0.iter().map(|(name, value)| (name.as_str(), value)),
-        ))
+        crate::typed::from_tree(&self.0)
     }
 
     pub fn into_value(self) -> Value {
