@@ -16,7 +16,7 @@ use crate::gvk::{GroupVersion, GroupVersionKind};
 use crate::object::Object;
 use crate::schema::Catalog;
 
-pub use encode::{EncodeError, encode, encode_message, envelope, list, watch_frame};
+pub use encode::{EncodeError, FRAME_HEAD, encode, encode_message, envelope, list, watch_frame};
 use wire::Wire;
 
 pub const MEDIA_TYPE: &str = "application/vnd.kubernetes.protobuf";

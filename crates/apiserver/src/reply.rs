@@ -12,9 +12,11 @@ use http::{Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
+use ironclad_api::protobuf::{self, EncodeError};
 use ironclad_api::status::Status;
-use ironclad_api::{json, yaml};
+use ironclad_api::{Object, json, yaml};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::negotiate::{Accepted, Encoding};
 
@@ -55,20 +57,27 @@ pub fn text(code: u16, text: impl Into<String>) -> Reply {
 
 /// A value in the form that the client takes.
 pub fn value<T: Serialize + ?Sized>(code: u16, accepted: &Accepted, value: &T) -> Reply {
-    bytes(code, accepted.encoding.media_type(), encode(accepted, value))
+    match encode(accepted, value) {
+        Ok(encoded) => bytes(code, accepted.encoding.media_type(), encoded),
+        // JSON can say everything.
+        Err(error) => status(&Status::internal_error(error), &Accepted::default()),
+    }
 }
 
-pub fn encode<T: Serialize + ?Sized>(accepted: &Accepted, value: &T) -> Vec<u8> {
+/// Fails only in protobuf, for what has no message.
+pub fn encode<T: Serialize + ?Sized>(accepted: &Accepted, value: &T) -> Result<Vec<u8>, EncodeError> {
     let mut bytes = match accepted.encoding {
-        Encoding::Yaml => {
-            let tree = serde_json::to_value(value).unwrap_or_default();
-            return yaml::encode(&tree).into();
-        }
+        Encoding::Yaml => return Ok(yaml::encode(&tree(value)).into()),
+        Encoding::Protobuf => return protobuf::encode(&Object::from_value(tree(value)).unwrap_or_default()),
         Encoding::Json if accepted.pretty => json::encode_pretty(value),
         Encoding::Json => json::encode(value),
     };
     bytes.push(b'\n');
-    bytes
+    Ok(bytes)
+}
+
+fn tree<T: Serialize + ?Sized>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
 }
 
 /// A Status, as an answer.

@@ -38,6 +38,14 @@ impl Asked<'_> {
         matches!(self.served.schema(), SchemaRef::Builtin(_))
     }
 
+    fn views(&self) -> Views {
+        match (self.is_builtin(), self.served.kind.is_stored()) {
+            (true, true) => Views::Resource,
+            (true, false) => Views::Plain,
+            (false, _) => Views::Custom,
+        }
+    }
+
     /// The kind of the body: a subresource may have one of its own.
     pub fn body_kind(&self) -> &GroupVersionKind {
         let subresource = self.served.subresource(&self.resource.subresource);
@@ -79,11 +87,10 @@ pub async fn serve(
         return connect::serve(shared, asked, body).await;
     }
     if info.verb == "watch" {
-        let accepted = accept_stream(&asked.parts.headers, query)?;
+        let accepted = accept_stream(&asked.parts.headers, query, asked.views())?;
         return watch::serve(shared, asked, accepted).await;
     }
-    let views = if asked.served.kind.is_stored() { Views::Resource } else { Views::Plain };
-    let accepted = accept(&asked.parts.headers, query, views)?;
+    let accepted = accept(&asked.parts.headers, query, asked.views())?;
     let operation = operation::read(&asked, body).await?;
     let response = shared.engine.carry_out(context, Request { target: asked.target(), operation }).await?;
     views::reply(shared, &asked, &accepted, response)

@@ -88,17 +88,20 @@ pub fn list(
     Ok(std::iter::once(Bytes::from(head)).chain(items).chain(tail))
 }
 
+/// How many bytes stand before an event of a watch.
+pub const FRAME_HEAD: usize = 4;
+
 /// An event of a watch: its length in four bytes, big-endian, and a `WatchEvent` around an
 /// object with its envelope.
 pub fn watch_frame(event: &str, object: &[u8]) -> Vec<u8> {
-    let mut out = Writer { out: vec![0; 4] };
+    let mut out = Writer { out: vec![0; FRAME_HEAD] };
     out.bytes(1, event.as_bytes());
     out.head(2, field_size(object.len()));
     out.bytes(1, object);
     let mut frame = out.out;
-    let length = u32::try_from(frame.len() - 4).unwrap_or(u32::MAX);
-    if let Some(place) = frame.first_chunk_mut() {
-        *place = length.to_be_bytes();
+    let length = u32::try_from(frame.len() - FRAME_HEAD).unwrap_or(u32::MAX);
+    for (place, byte) in frame.iter_mut().zip(length.to_be_bytes()) {
+        *place = byte;
     }
     frame
 }

@@ -41,6 +41,8 @@ pub enum Views {
     Plain,
     /// Tables and metadata.
     Resource,
+    /// The same of custom resources, which have no protobuf of their own.
+    Custom,
     /// Aggregated discovery, and nothing but.
     Discovery,
 }
@@ -54,8 +56,8 @@ pub fn accept(headers: &HeaderMap, query: &Query, views: Views) -> Result<Accept
 }
 
 /// The form of a watch: one that can be framed.
-pub fn accept_stream(headers: &HeaderMap, query: &Query) -> Result<Accepted, Status> {
-    let accepted = accept(headers, query, Views::Resource);
+pub fn accept_stream(headers: &HeaderMap, query: &Query, views: Views) -> Result<Accepted, Status> {
+    let accepted = accept(headers, query, views);
     let accepted = accepted.ok().filter(|accepted| accepted.encoding.streams());
     accepted.ok_or_else(|| {
         let streams = ENCODINGS.iter().filter(|encoding| encoding.streams());
@@ -109,16 +111,28 @@ fn take(clause: &Clause<'_>, encoding: Encoding, views: Views) -> Option<Accepte
         *part = (*value).to_owned().into();
         converts = true;
     }
-    let conversion = converts.then(|| conversion(&wanted));
-    match (views, conversion) {
-        (Views::Plain | Views::Resource, None) => Some(Accepted { encoding, pretty, conversion: None }),
-        (Views::Resource, Some(Some(view))) if view.target != Target::GroupDiscovery => {
-            Some(Accepted { encoding, pretty, conversion: Some(view) })
-        }
-        (Views::Discovery, Some(Some(view))) if view.target == Target::GroupDiscovery => {
-            Some(Accepted { encoding, pretty, conversion: Some(view) })
-        }
-        _ => None,
+    let conversion = match converts {
+        true => Some(conversion(&wanted)?),
+        false => None,
+    };
+    let target = conversion.as_ref().map(|view| view.target);
+    let served = has_view(views, target) && (encoding != Encoding::Protobuf || has_message(views, target));
+    served.then_some(Accepted { encoding, pretty, conversion })
+}
+
+fn has_view(views: Views, target: Option<Target>) -> bool {
+    match target {
+        None => views != Views::Discovery,
+        Some(Target::GroupDiscovery) => views == Views::Discovery,
+        Some(_) => matches!(views, Views::Resource | Views::Custom),
+    }
+}
+
+/// Whether the view can be written in protobuf.
+fn has_message(views: Views, target: Option<Target>) -> bool {
+    match target {
+        None => views != Views::Custom,
+        Some(target) => matches!(target, Target::PartialObjectMetadata | Target::PartialObjectMetadataList),
     }
 }
 

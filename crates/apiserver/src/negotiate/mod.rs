@@ -1,8 +1,7 @@
 //! In which form a body comes and an answer goes.
 //!
-//! An [`Encoding`] is what answers are written in, a [`BodyEncoding`] what bodies come in:
-//! typed Go clients send protobuf and take JSON. Answers in protobuf would be a further row
-//! of [`ENCODINGS`] and an arm where they are written.
+//! An [`Encoding`] is one row of [`ENCODINGS`] and an arm where bodies are read and answers
+//! are written. Protobuf is for compiled-in kinds only, and for any kind's metadata.
 
 pub mod accept;
 mod media;
@@ -22,16 +21,18 @@ pub enum Encoding {
     #[default]
     Json,
     Yaml,
+    Protobuf,
 }
 
 /// In the server's order of preference: the first is what clients without a wish get.
-const ENCODINGS: [Encoding; 2] = [Encoding::Json, Encoding::Yaml];
+const ENCODINGS: [Encoding; 3] = [Encoding::Json, Encoding::Yaml, Encoding::Protobuf];
 
 impl Encoding {
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
             Self::Yaml => "application/yaml",
+            Self::Protobuf => protobuf::MEDIA_TYPE,
         }
     }
 
@@ -39,44 +40,39 @@ impl Encoding {
         match self {
             Self::Json => "json",
             Self::Yaml => "yaml",
+            Self::Protobuf => "vnd.kubernetes.protobuf",
         }
     }
 
     /// Whether watches can be framed in it.
     pub fn streams(self) -> bool {
-        self == Self::Json
+        self != Self::Yaml
+    }
+
+    /// What a watch in it calls itself.
+    pub fn stream_type(self) -> &'static str {
+        match self {
+            Self::Protobuf => "application/vnd.kubernetes.protobuf;stream=watch",
+            other => other.media_type(),
+        }
     }
 }
 
-fn media_types() -> [&'static str; 2] {
+fn media_types() -> [&'static str; 3] {
     ENCODINGS.map(Encoding::media_type)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyEncoding {
-    Json,
-    Yaml,
-    Protobuf,
-}
-
-const BODIES: [(&str, BodyEncoding); 3] = [
-    ("application/json", BodyEncoding::Json),
-    ("application/yaml", BodyEncoding::Yaml),
-    (protobuf::MEDIA_TYPE, BodyEncoding::Protobuf),
-];
-
 /// The encoding of a request's body; without a Content-Type it is JSON. Custom resources
 /// have no protobuf.
-pub fn body(headers: &HeaderMap, builtin: bool) -> Result<BodyEncoding, Status> {
+pub fn body(headers: &HeaderMap, builtin: bool) -> Result<Encoding, Status> {
     let content_type = header(headers, &CONTENT_TYPE);
     if content_type.is_empty() {
-        return Ok(BodyEncoding::Json);
+        return Ok(Encoding::default());
     }
     let (media_type, _) = media::split(content_type);
-    let served = || BODIES.into_iter().filter(|(_, encoding)| builtin || *encoding != BodyEncoding::Protobuf);
-    let known = served().find(|(name, _)| *name == media_type);
-    known.map(|(_, encoding)| encoding).ok_or_else(|| {
-        let names: Vec<&str> = served().map(|(name, _)| name).collect();
+    let served = || ENCODINGS.into_iter().filter(|encoding| builtin || *encoding != Encoding::Protobuf);
+    served().find(|encoding| encoding.media_type() == media_type).ok_or_else(|| {
+        let names: Vec<&str> = served().map(Encoding::media_type).collect();
         Status::unsupported_media_type(&names)
     })
 }

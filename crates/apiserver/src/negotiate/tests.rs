@@ -26,8 +26,22 @@ fn the_accept_header_chooses_encoding_and_view() {
     check("application/json;q=0.5,application/yaml", Views::Resource, Some((Encoding::Yaml, None)));
     check("*/*,application/yaml", Views::Resource, Some((Encoding::Yaml, None)));
     check("text/html,application/xhtml+xml,*/*;q=0.8", Views::Resource, json);
-    check("application/vnd.kubernetes.protobuf,application/json", Views::Resource, json);
-    check("application/vnd.kubernetes.protobuf", Views::Resource, None);
+    let protobuf = Some((Encoding::Protobuf, None));
+    check("application/vnd.kubernetes.protobuf,application/json", Views::Resource, protobuf);
+    check("application/vnd.kubernetes.protobuf,application/json", Views::Custom, json);
+    check("application/vnd.kubernetes.protobuf,application/json", Views::Plain, protobuf);
+    check("application/vnd.kubernetes.protobuf,*/*", Views::Resource, protobuf);
+    check("application/vnd.kubernetes.protobuf,*/*", Views::Custom, json);
+    check("application/vnd.kubernetes.protobuf", Views::Custom, None);
+    check("application/vnd.kubernetes.protobuf;stream=watch", Views::Resource, protobuf);
+    // Tables are text; metadata alone is not.
+    let table = "application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io";
+    check(table, Views::Resource, None);
+    let metadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,\
+        application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json";
+    let partial = Some((Encoding::Protobuf, Some((Target::PartialObjectMetadata, "v1"))));
+    check(metadata, Views::Resource, partial);
+    check(metadata, Views::Custom, partial);
     check("text/html", Views::Resource, None);
     check(KUBECTL_TABLE, Views::Resource, Some((Encoding::Json, Some((Target::Table, "v1")))));
     check(KUBECTL_TABLE, Views::Plain, json);
@@ -54,17 +68,20 @@ fn what_cannot_be_served_is_refused_with_what_can() {
     assert_eq!(status.code, 406);
     assert_eq!(
         status.message,
-        "only the following media types are accepted: application/json, application/yaml"
+        "only the following media types are accepted: application/json, application/yaml, \
+         application/vnd.kubernetes.protobuf"
     );
-    let status = accept_stream(&headers(http::header::ACCEPT, "application/yaml"), &Query::default());
-    let want = "only the following media types are accepted: application/json;stream=watch";
+    let yaml = headers(http::header::ACCEPT, "application/yaml");
+    let status = accept_stream(&yaml, &Query::default(), Views::Resource);
+    let want = "only the following media types are accepted: application/json;stream=watch, \
+        application/vnd.kubernetes.protobuf;stream=watch";
     assert_eq!(status.expect_err("refused").message, want);
 }
 
 #[test]
 fn the_content_type_says_how_a_body_is_read() {
-    use BodyEncoding::{Json, Protobuf, Yaml};
-    let check = |content_type: &str, builtin: bool, want: Result<BodyEncoding, &str>| {
+    use Encoding::{Json, Protobuf, Yaml};
+    let check = |content_type: &str, builtin: bool, want: Result<Encoding, &str>| {
         let got = body(&headers(CONTENT_TYPE, content_type), builtin);
         let types = "the body of the request was in an unknown format - accepted media types include: ";
         let want = want.map_err(|names| (415, format!("{types}{names}")));

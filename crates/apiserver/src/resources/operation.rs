@@ -8,7 +8,7 @@ use ironclad_client::{Body, Operation, Patch, PatchKind};
 
 use super::Asked;
 use crate::body;
-use crate::negotiate::{self, BodyEncoding};
+use crate::negotiate::{self, Encoding};
 
 pub async fn read(asked: &Asked<'_>, incoming: Incoming) -> Result<Operation, Status> {
     let (query, headers) = (asked.query, &asked.parts.headers);
@@ -45,9 +45,9 @@ async fn object(asked: &Asked<'_>, incoming: Incoming) -> Result<Body, Status> {
     let encoding = negotiate::body(&asked.parts.headers, asked.is_builtin())?;
     let bytes = body::read(incoming).await?;
     Ok(match encoding {
-        BodyEncoding::Json => Body::Json(bytes),
-        BodyEncoding::Yaml => Body::Yaml(bytes),
-        BodyEncoding::Protobuf => {
+        Encoding::Json => Body::Json(bytes),
+        Encoding::Yaml => Body::Yaml(bytes),
+        Encoding::Protobuf => {
             let kind = asked.body_kind();
             let object = protobuf::decode(&bytes, Some(kind));
             Body::Tree(object.map_err(|error| json::bad_body(None, &kind.kind, error, &bytes))?)
@@ -62,14 +62,14 @@ async fn delete_options(asked: &Asked<'_>, incoming: Incoming) -> Result<DeleteO
         return DeleteOptions::from_query(asked.query);
     }
     let value = match negotiate::body(&asked.parts.headers, true)? {
-        BodyEncoding::Json => json::decode(&bytes).map(|decoded| decoded.value).map_err(|error| {
+        Encoding::Json => json::decode(&bytes).map(|decoded| decoded.value).map_err(|error| {
             Status::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
         })?,
-        BodyEncoding::Yaml => {
+        Encoding::Yaml => {
             let decoded = yaml::decode(&bytes).map_err(|error| Status::bad_request(error.converting()))?;
             decoded.value
         }
-        BodyEncoding::Protobuf => {
+        Encoding::Protobuf => {
             let kind = GroupVersionKind::new("meta.k8s.io", "v1", "DeleteOptions");
             let options = protobuf::decode(&bytes, Some(&kind));
             options.map_err(|error| Status::bad_request(error.to_string()))?.into_value()

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ironclad_api::params::{IncludeObject, TableOptions};
+use ironclad_api::protobuf::EncodeError;
 use ironclad_api::status::Status;
 use ironclad_api::table::{MetaVersion, partial, partial_object};
-use ironclad_api::{Entry, ListMeta, Object, json};
+use ironclad_api::{Entry, ListMeta, Object, json, protobuf};
 use ironclad_engine::table::{self, TableOptions as Engine};
 use ironclad_engine::{List, Response, Served};
 use serde_json::value::RawValue;
@@ -58,37 +59,37 @@ impl View<'_> {
         self.pieces(code, Box::new([bytes, Bytes::from_static(b"\n")].into_iter()))
     }
 
-    fn tree<T: serde::Serialize + ?Sized>(&self, code: u16, tree: &T) -> Reply {
-        let encoded = reply::encode(self.accepted, tree);
-        self.pieces(code, Box::new(std::iter::once(Bytes::from(encoded))))
+    fn tree<T: serde::Serialize + ?Sized>(&self, code: u16, tree: &T) -> Result<Reply, Status> {
+        let encoded = reply::encode(self.accepted, tree).map_err(Status::internal_error)?;
+        Ok(self.pieces(code, Box::new(std::iter::once(Bytes::from(encoded)))))
     }
 
     // === one object ===
 
     fn entry(&self, code: u16, entry: &Arc<Entry>) -> Result<Reply, Status> {
         let Some(conversion) = &self.accepted.conversion else {
-            return Ok(match self.is_verbatim() {
-                true => self.bytes(code, entry.json.clone()),
+            return match self.is_verbatim() {
+                true => Ok(self.bytes(code, entry.json.clone())),
                 false => self.tree(code, &entry.object()),
-            });
+            };
         };
         let version = meta_version(conversion);
-        Ok(match conversion.target {
+        match conversion.target {
             Target::Table => {
                 let table = table::of_entry(&self.asked.served, entry, &self.table(version)?);
                 self.tree(code, &table)
             }
             Target::PartialObjectMetadata => match partial(&entry.json, version) {
-                Some(raw) if self.is_verbatim() => self.bytes(code, raw_bytes(&raw)),
+                Some(raw) if self.is_verbatim() => Ok(self.bytes(code, raw_bytes(&raw))),
                 _ => self.tree(code, &partial_object(&entry.object(), version)),
             },
-            Target::PartialObjectMetadataList | Target::GroupDiscovery => return Err(self.not_a_list()),
-        })
+            Target::PartialObjectMetadataList | Target::GroupDiscovery => Err(self.not_a_list()),
+        }
     }
 
     fn object(&self, code: u16, object: Object) -> Result<Reply, Status> {
         if self.accepted.conversion.is_none() || object.kind() == "Status" {
-            return Ok(self.tree(code, &object));
+            return self.tree(code, &object);
         }
         // Views read entries; this one exists for the moment only.
         let key = object.key();
@@ -108,18 +109,19 @@ impl View<'_> {
 
     fn list(&self, list: List) -> Result<Reply, Status> {
         let Some(conversion) = &self.accepted.conversion else {
-            return Ok(match self.is_verbatim() {
-                true => self.pieces(200, whole(list)),
-                false => self.tree(200, &list.object()),
-            });
+            return match self.accepted.encoding {
+                Encoding::Protobuf => Ok(self.pieces(200, messages(list).map_err(Status::internal_error)?)),
+                _ if self.is_verbatim() => Ok(self.pieces(200, whole(list))),
+                _ => self.tree(200, &list.object()),
+            };
         };
         let version = meta_version(conversion);
         match (conversion.target, self.is_verbatim()) {
             (Target::Table, true) => Ok(self.pieces(200, table_rows(list, self.table(version)?))),
-            (Target::Table, false) => Ok(self.tree(200, &table::of_list(&list, &self.table(version)?))),
+            (Target::Table, false) => self.tree(200, &table::of_list(&list, &self.table(version)?)),
             (Target::PartialObjectMetadataList, true) => Ok(self.pieces(200, partials(list, version))),
             (Target::PartialObjectMetadataList, false) => {
-                Ok(self.tree(200, &table::partial_list(&list, version.api_version())))
+                self.tree(200, &table::partial_list(&list, version.api_version()))
             }
             _ => {
                 let go_type = self.go_type("List");
@@ -191,6 +193,13 @@ fn joined(head: String, items: impl Iterator<Item = Bytes> + Send + 'static, tai
 
 fn whole(list: List) -> Pieces {
     joined(list.head(), list.entries.into_iter().map(|entry| entry.json.clone()), List::TAIL)
+}
+
+/// The same in protobuf, which says how long it is before it begins.
+fn messages(list: List) -> Result<Pieces, EncodeError> {
+    let items = list.entries.iter().map(|entry| entry.protobuf()).collect::<Result<_, _>>()?;
+    let (kind, version) = (list.served.strategy().list_kind(), list.served.gvk.api_version());
+    Ok(Box::new(protobuf::list(&version, &kind, &list.meta, items)?))
 }
 
 fn table_rows(list: List, options: Engine<'static>) -> Pieces {

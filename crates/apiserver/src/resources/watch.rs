@@ -1,4 +1,4 @@
-//! Watches: chunks of JSON lines, or messages of a WebSocket. Nothing is taken from the
+//! Watches: chunks of JSON lines or protobuf frames, or messages of a WebSocket. Nothing is taken from the
 //! engine before the connection has room, so a slow client waits for itself only.
 
 mod frames;
@@ -42,7 +42,7 @@ pub async fn serve(shared: &Shared, asked: Asked<'_>, accepted: Accepted) -> Res
         let chunk = events.next().await?;
         Some((Ok::<_, BodyError>(Frame::data(chunk)), events))
     });
-    Ok(with_body(200, accepted.encoding.media_type(), StreamBody::new(Box::pin(chunks)).boxed_unsync()))
+    Ok(with_body(200, accepted.encoding.stream_type(), StreamBody::new(Box::pin(chunks)).boxed_unsync()))
 }
 
 /// A watch of one object (`/watch/.../name`) is one with a selector for its name.
@@ -69,7 +69,7 @@ struct Events {
 }
 
 impl Events {
-    /// The next event's line; `None` at the end.
+    /// The next event's line or frame; `None` at the end.
     async fn next_one(&mut self) -> Option<Bytes> {
         let event = tokio::select! {
             biased;

@@ -1,6 +1,8 @@
-//! A watch over a WebSocket: one text message per event.
+//! A watch over a WebSocket: one message per event, text or binary.
 
+use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
+use ironclad_api::protobuf;
 use ironclad_api::status::Status;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -8,6 +10,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::{Asked, Events};
 use crate::connect::upgrade;
+use crate::negotiate::Encoding;
 use crate::reply::Reply;
 use crate::server::Shared;
 
@@ -28,8 +31,8 @@ pub fn serve(shared: &Shared, asked: Asked<'_>, mut events: Events) -> Result<Re
                 tokio::select! {
                     line = events.next_one() => {
                         let Some(line) = line else { break };
-                        let Ok(text) = line.try_into() else { break };
-                        if socket.send(Message::Text(text)).await.is_err() {
+                        let Some(message) = message(events.frames.encoding, line) else { break };
+                        if socket.send(message).await.is_err() {
                             return;
                         }
                     }
@@ -45,4 +48,12 @@ pub fn serve(shared: &Shared, asked: Asked<'_>, mut events: Events) -> Result<Re
         }),
     );
     Ok(reply)
+}
+
+fn message(encoding: Encoding, line: Bytes) -> Option<Message> {
+    Some(match encoding {
+        // A message has a length of its own.
+        Encoding::Protobuf => Message::Binary(line.slice(protobuf::FRAME_HEAD.min(line.len())..)),
+        _ => Message::Text(line.try_into().ok()?),
+    })
 }
