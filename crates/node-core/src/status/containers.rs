@@ -122,7 +122,7 @@ fn state(view: &View<'_>, fact: &ContainerFact, old: Option<&ContainerStatus>) -
             ContainerState { terminated: Some(terminated(view, fact, exit)), ..Default::default() }
         }
         Fact::Unknown if old.is_some_and(was_running) => lost(LOST_WHEN_TERMINATED),
-        Fact::Created | Fact::Unknown => waiting(None),
+        Fact::Created | Fact::Unknown => waiting(not_started(&spec::of(view.pod))),
     }
 }
 
@@ -152,11 +152,7 @@ fn without_fact(
     let mut status = ContainerStatus {
         name: container.name().to_owned(),
         image: container.container.image.clone().unwrap_or_default(),
-        state: Some(waiting(Some(if spec::init_containers(spec).is_empty() {
-            "ContainerCreating"
-        } else {
-            "PodInitializing"
-        }))),
+        state: Some(waiting(not_started(spec))),
         volume_mounts: mounts(view, &container.container),
         ..Default::default()
     };
@@ -267,8 +263,13 @@ fn user(fact: &ContainerFact) -> Option<ContainerUser> {
     Some(ContainerUser { linux: Some(linux) })
 }
 
-fn waiting(reason: Option<&str>) -> ContainerState {
-    let waiting = ContainerStateWaiting { reason: reason.map(str::to_owned), message: None };
+/// What a container waits for that nothing keeps from starting.
+fn not_started(spec: &PodSpec) -> &'static str {
+    if spec::init_containers(spec).is_empty() { "ContainerCreating" } else { "PodInitializing" }
+}
+
+fn waiting(reason: &str) -> ContainerState {
+    let waiting = ContainerStateWaiting { reason: Some(reason.to_owned()), message: None };
     ContainerState { waiting: Some(waiting), ..Default::default() }
 }
 

@@ -146,6 +146,9 @@ fn a_running_container_is_told_with_the_attempt_before_it() {
 #[test]
 fn a_container_that_is_to_start_says_what_it_waits_for() {
     Case::new(vec![]).check(json!({"waiting": {"reason": "ContainerCreating"}}), Value::Null, 0);
+    // Made, but not started yet.
+    let made = vec![fact("x", 0, ContainerState::Created)];
+    Case::new(made).check(json!({"waiting": {"reason": "ContainerCreating"}}), Value::Null, 0);
     let mut case = Case::new(vec![fact("x", 0, exited(1, ""))]);
     case.check(ended(1, "x", 0), Value::Null, 0);
     let why = Waiting { reason: "CrashLoopBackOff".into(), message: "back-off".into() };
