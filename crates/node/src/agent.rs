@@ -1,15 +1,18 @@
 //! The agent: everything put together, started in order, and let go.
 
 mod housekeeping;
+mod images;
+mod pressure;
 mod settings;
 mod tasks;
+mod usage;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ipnet::IpNet;
 use ironclad_api::{GroupVersionKind, ObjectKey};
-use ironclad_client::{Client, Recorder};
+use ironclad_client::{Cache, Client, Recorder};
 use ironclad_cri::Cri;
 use ironclad_env::Env;
 use ironclad_node_core::node_status;
@@ -30,8 +33,9 @@ use crate::pods::{Book, Events, Manager, NodeHands, SharedHands};
 use crate::runtime::{self, Inspector, RuntimeUp, RuntimeUpError};
 use crate::server::{self, ServerAccess, Shared};
 use crate::services;
-use crate::sources::Gatherer;
+use crate::sources::{Follow, Gatherer};
 use crate::volumes::Volumes;
+use images::ImageKeeper;
 use tasks::Tasks;
 
 /// Why the agent cannot be started. What can be mended while it runs (an API server that is away, a container
@@ -133,7 +137,11 @@ async fn start(
         services: caches.services.clone(),
         services_known: Arc::new(AtomicBool::new(false)),
     };
-    let parts = Parts::new(&config, &env, &up, api);
+    let follow: Follow = {
+        let (env, client) = (env.clone(), client.clone());
+        Arc::new(move |watch| RemoteCache::start(&env, &client, vec![watch]) as Arc<dyn Cache>)
+    };
+    let parts = Parts::new(&config, &env, &up, api, follow);
     let mut tasks = Tasks::new(env.clone());
     let (health, ready) = Health::new();
     parts.run(&mut tasks, &config, &caches, &up, health, ready.clone());
@@ -158,7 +166,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(config: &Arc<AgentConfig>, env: &Env, up: &RuntimeUp, api: Api) -> Self {
+    fn new(config: &Arc<AgentConfig>, env: &Env, up: &RuntimeUp, api: Api, follow: Follow) -> Self {
         let machine = Arc::new(Machine::look());
         let capacity = node_object::machine_capacity(&machine, config.max_pods, &config.paths.root);
         let cgroups = Cgroups::detect();
@@ -167,7 +175,7 @@ impl Parts {
         let recorder = Recorder::new(env.clone(), api.client.clone(), "kubelet", config.node_name.clone());
         let (events, _recording) = Events::start(env, Arc::new(recorder));
         let book = Arc::new(Book::default());
-        let sources = Arc::new(Gatherer::new(env.clone(), api.clone(), settings.clone()));
+        let sources = Arc::new(Gatherer::new(env.clone(), api.clone(), settings.clone(), follow));
         let volumes = Arc::new(Volumes::new(env.clone(), settings.clone(), sources.clone()));
         let hands = Arc::new(NodeHands {
             env: env.clone(),
@@ -258,6 +266,8 @@ impl Parts {
         });
         self.run_services(tasks, config, caches);
         tasks.add("agent-server", self.clone().serve(config.clone(), up.cri.clone()));
+        let images = ImageKeeper::new(self.env.clone(), up.cri.clone(), config.sandbox_image.clone());
+        tasks.add("pressure", pressure::run(self.clone(), images, config.paths.root.clone()));
         tasks.add("housekeeping", housekeeping::run(self.clone(), config.clone(), caches.own.clone()));
     }
 

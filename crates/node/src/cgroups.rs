@@ -127,6 +127,18 @@ impl Cgroups {
         paths
     }
 
+    /// Memory that a cgroup's processes use, without what the kernel could drop at once, bytes.
+    pub(crate) fn working_set(&self, path: &str) -> u64 {
+        let Some(folder) = self.figures("memory", path) else { return 0 };
+        let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap_or_default();
+        let (usage, inactive) = match self.version {
+            CgroupVersion::V1 => ("memory.usage_in_bytes", "total_inactive_file"),
+            CgroupVersion::V2 => ("memory.current", "inactive_file"),
+        };
+        let used: u64 = read(usage).trim().parse().unwrap_or(0);
+        used.saturating_sub(field(&read("memory.stat"), inactive))
+    }
+
     /// The folder in which a controller's figures of a cgroup are.
     pub(crate) fn figures(&self, controller: &str, path: &str) -> Option<PathBuf> {
         let hierarchy = match self.version {
@@ -159,6 +171,12 @@ fn hierarchy(line: &str) -> Option<Hierarchy> {
         _ => return None,
     };
     Some(Hierarchy { mount: PathBuf::from(at), controllers })
+}
+
+/// A line `name value` of a statistics file.
+pub(crate) fn field(text: &str, name: &str) -> u64 {
+    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+    lines.find(|(key, _)| *key == name).and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0)
 }
 
 fn below(mount: &Path, path: &str) -> PathBuf {

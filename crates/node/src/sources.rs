@@ -1,6 +1,7 @@
 //! What pods refer to in the API: ConfigMaps, Secrets, services, tokens.
 
 mod tokens;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use k8s_openapi::api::core::v1::{Container, Pod, Service, Volume};
 use serde::de::DeserializeOwned;
 
 use crate::api::{self, Api};
-pub(crate) use tokens::Tokens;
+use tokens::Tokens;
+pub(crate) use watched::{Follow, Tell, Watched};
 
 /// Gathers sources. Nothing is kept but tokens: objects are read when they are needed, so that what is shown is
 /// what the API had then.
@@ -23,12 +25,18 @@ pub(crate) struct Gatherer {
     api: Api,
     settings: Arc<NodeSettings>,
     tokens: Tokens,
+    watched: Watched,
 }
 
 impl Gatherer {
-    pub(crate) fn new(env: Env, api: Api, settings: Arc<NodeSettings>) -> Self {
+    pub(crate) fn new(env: Env, api: Api, settings: Arc<NodeSettings>, follow: Follow) -> Self {
         let tokens = Tokens::new(env, api.clone());
-        Self { api, settings, tokens }
+        Self { api, settings, tokens, watched: Watched::new(follow) }
+    }
+
+    /// Has `tell` told, with the pod's uid, when anything changes that the pod uses.
+    pub(crate) fn follow(&self, pod: &Pod, tell: &Tell) {
+        self.watched.follow(pod, tell);
     }
 
     /// What the environment of one container refers to.
@@ -68,6 +76,7 @@ impl Gatherer {
     /// Tokens of a pod that is gone are of no more use.
     pub(crate) fn forget(&self, uid: &str) {
         self.tokens.forget(uid);
+        self.watched.forget(uid);
     }
 
     async fn objects(&self, pod: &Pod) -> Sources {

@@ -52,6 +52,9 @@ impl Machine {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Disk {
     pub capacity_bytes: u64,
+    /// Free, also what is kept for others.
+    pub free_bytes: u64,
+    /// Free for this process.
     pub available_bytes: u64,
     pub inodes: u64,
     pub inodes_free: u64,
@@ -63,6 +66,7 @@ impl Disk {
         let Ok(stat) = rustix::fs::statvfs(path) else { return Self::default() };
         Self {
             capacity_bytes: stat.f_blocks * stat.f_frsize,
+            free_bytes: stat.f_bfree * stat.f_frsize,
             available_bytes: stat.f_bavail * stat.f_frsize,
             inodes: stat.f_files,
             inodes_free: stat.f_ffree,
@@ -70,7 +74,12 @@ impl Disk {
     }
 
     pub(crate) fn used_bytes(&self) -> u64 {
-        self.capacity_bytes.saturating_sub(self.available_bytes)
+        self.capacity_bytes.saturating_sub(self.free_bytes)
+    }
+
+    /// What this process could have at most: without what is kept for root or cut off by a quota, as `df` counts.
+    pub(crate) fn usable_bytes(&self) -> u64 {
+        self.used_bytes() + self.available_bytes
     }
 }
 

@@ -19,7 +19,7 @@ use crate::cgroups::Cgroups;
 use crate::config::Paths;
 use crate::probes;
 use crate::runtime::Inspector;
-use crate::sources::Gatherer;
+use crate::sources::{Gatherer, Tell};
 use crate::volumes::Volumes;
 
 /// Calls to the runtime that make or unmake something, at the same time. More only makes each of them slower.
@@ -33,6 +33,9 @@ pub(crate) trait Hands: Send + Sync + 'static {
     fn carry_out(&self, pod: Arc<Pod>, action: Action) -> BoxFuture<'static, Result<Answer, Failure>>;
 
     fn event(&self, pod: &Pod, event: PodEvent);
+
+    /// Has `tell` told when anything changes that the pod's volumes or environment show.
+    fn follow(&self, pod: &Pod, tell: &Tell);
 
     /// Nothing of that pod is left: what is remembered of it is forgotten.
     fn gone(&self, uid: &str);
@@ -79,6 +82,10 @@ impl Hands for SharedHands {
 
     fn event(&self, pod: &Pod, event: PodEvent) {
         self.0.events.of_pod(pod, event);
+    }
+
+    fn follow(&self, pod: &Pod, tell: &Tell) {
+        self.0.sources.follow(pod, tell);
     }
 
     fn gone(&self, uid: &str) {

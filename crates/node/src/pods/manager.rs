@@ -23,6 +23,7 @@ use super::relist::{self, Listing};
 use super::worker::{Worker, now};
 use crate::api::{self, Api};
 use crate::runtime::{Inspector, PodOnNode};
+use crate::sources::Tell;
 
 /// The pods of this node. Cheap to share.
 pub(crate) struct Manager {
@@ -160,12 +161,23 @@ impl Manager {
             (!listing.pods.contains_key(spec::uid(pod)), pod.metadata.creation_timestamp.clone())
         });
         for pod in pods {
+            self.hands.follow(&pod, &self.teller());
             let known = self.inbox(spec::uid(&pod));
             match known {
                 Some(inbox) => inbox.pod(pod),
                 None => self.take_on(pod, listing),
             }
         }
+    }
+
+    /// Tells a worker that what its pod shows has changed.
+    fn teller(self: &Arc<Self>) -> Tell {
+        let manager = Arc::downgrade(self);
+        Arc::new(move |uid: &str| {
+            if let Some(inbox) = manager.upgrade().and_then(|manager| manager.inbox(uid)) {
+                inbox.sources_changed();
+            }
+        })
     }
 
     /// Workers of that name whose pod is not the one that the API has.

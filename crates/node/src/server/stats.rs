@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::reply::{self, Reply};
-use crate::cgroups::Cgroups;
+use crate::cgroups::{Cgroups, field};
 use crate::machine::{Disk, Memory};
 use crate::pods::Page;
 
@@ -79,31 +79,23 @@ fn of_cgroup(cgroups: &Cgroups, path: &str) -> Usage {
     match cgroups.version() {
         CgroupVersion::V1 => {
             let stat = read("memory", "memory.stat").unwrap_or_default();
-            let usage_bytes = number(read("memory", "memory.usage_in_bytes"));
             Usage {
                 cpu_ns: number(read("cpuacct", "cpuacct.usage")),
-                usage_bytes,
-                working_set_bytes: usage_bytes.saturating_sub(field(&stat, "total_inactive_file")),
+                usage_bytes: number(read("memory", "memory.usage_in_bytes")),
+                working_set_bytes: cgroups.working_set(path),
                 rss_bytes: field(&stat, "total_rss"),
             }
         }
         CgroupVersion::V2 => {
             let stat = read("memory", "memory.stat").unwrap_or_default();
-            let usage_bytes = number(read("memory", "memory.current"));
             Usage {
                 cpu_ns: field(&read("cpu", "cpu.stat").unwrap_or_default(), "usage_usec") * 1000,
-                usage_bytes,
-                working_set_bytes: usage_bytes.saturating_sub(field(&stat, "inactive_file")),
+                usage_bytes: number(read("memory", "memory.current")),
+                working_set_bytes: cgroups.working_set(path),
                 rss_bytes: field(&stat, "anon"),
             }
         }
     }
-}
-
-/// A line `name value` of a statistics file.
-fn field(text: &str, name: &str) -> u64 {
-    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
-    lines.find(|(key, _)| *key == name).and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0)
 }
 
 /// The summary (kubelet's `stats/v1alpha1`).
