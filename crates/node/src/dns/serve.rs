@@ -69,8 +69,11 @@ fn watch(file: &Path, changed: Arc<Notify>) -> Option<notify::RecommendedWatcher
     let name = file.file_name()?.to_owned();
     let folder = file.parent()?;
     let told = move |event: notify::Result<notify::Event>| {
-        let ours = event.is_ok_and(|event| event.paths.iter().any(|path| path.file_name() == Some(&name)));
-        if ours {
+        // Reading it is an event too, and not one to read it for again.
+        let ours = |event: &notify::Event| {
+            !event.kind.is_access() && event.paths.iter().any(|path| path.file_name() == Some(&name))
+        };
+        if event.is_ok_and(|event| ours(&event)) {
             changed.notify_one();
         }
     };
