@@ -27,7 +27,7 @@ impl CustomResource {
         Self {
             spec: kind_spec(spec, names, specs.collect()),
             list_kind: names.list_kind.clone(),
-            terminating: definition.has_condition(TERMINATING),
+            terminating: definition.has_condition(TERMINATING).into(),
             webhook: spec.conversion.as_ref().is_some_and(|conversion| conversion.strategy == "Webhook"),
             versions: rules,
         }

@@ -10,6 +10,8 @@ mod version;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use ironclad_api::apply::FieldSet;
 use ironclad_api::gvk::Name;
 use ironclad_api::{FieldError, GroupVersion, Object, Status};
@@ -24,12 +26,17 @@ pub struct CustomResource {
     list_kind: String,
     versions: Vec<VersionRules>,
     /// Its definition is being deleted: nothing new may come.
-    terminating: bool,
+    terminating: AtomicBool,
     /// Versions are converted by a webhook, which this server does not call yet.
     webhook: bool,
 }
 
 impl CustomResource {
+    /// Whether new objects are refused because the definition is being deleted.
+    pub fn set_terminating(&self, terminating: bool) {
+        self.terminating.store(terminating, Ordering::Relaxed);
+    }
+
     /// The rules of a version by its name; those of the stored one where there is none of it.
     fn version(&self, name: &str) -> Option<&VersionRules> {
         let storage = || self.versions.iter().find(|version| version.storage);
@@ -78,7 +85,7 @@ impl Strategy for CustomResource {
         let has_status =
             self.version(&preparation.requested.version).is_some_and(|version| version.has_status);
         match (old, preparation.part) {
-            (None, _) if self.terminating => {
+            (None, _) if self.terminating.load(Ordering::Relaxed) => {
                 let why = "create not allowed while custom resource definition is terminating";
                 return Err(Status::forbidden(&self.group_resource(), new.name(), why));
             }

@@ -5,9 +5,11 @@ use ironclad_api::Object;
 use ironclad_api::field::{FieldError, Path};
 use ironclad_api::goprint::quote;
 
+use crate::definition::Condition;
 use crate::json_schema::format::uri;
 
 const ANNOTATION: &str = "api-approved.kubernetes.io";
+const SEE: &str = "see https://github.com/kubernetes/enhancements/pull/1111";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Approval {
@@ -20,10 +22,7 @@ enum Approval {
 }
 
 pub(super) fn validate(new: &Object, old: Option<&Object>, group: &str) -> Option<FieldError> {
-    let protected = ["k8s.io", "kubernetes.io"]
-        .iter()
-        .any(|domain| group.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')));
-    if !protected {
+    if !is_protected(group) {
         return None;
     }
     let approval = read(new);
@@ -31,17 +30,47 @@ pub(super) fn validate(new: &Object, old: Option<&Object>, group: &str) -> Optio
         return None;
     }
     let path = Path::new("metadata").child("annotations").key(ANNOTATION);
-    let see = "see https://github.com/kubernetes/enhancements/pull/1111";
-    let must = format!("protected groups must have approval annotation {}", quote(ANNOTATION));
     match approval {
         Approval::Approved | Approval::Bypassed => None,
-        Approval::Missing => Some(FieldError::required(&path, format!("{must}, {see}"))),
+        Approval::Missing => Some(FieldError::required(&path, missing())),
         Approval::Invalid => {
-            let what = "with either a URL or a reason starting with \"unapproved\"";
-            let value = new.annotation(ANNOTATION).unwrap_or_default();
-            Some(FieldError::invalid(&path, value, format!("{must} {what}, {see}")))
+            Some(FieldError::invalid(&path, new.annotation(ANNOTATION).unwrap_or_default(), invalid()))
         }
     }
+}
+
+fn is_protected(group: &str) -> bool {
+    let under = |domain: &&str| {
+        group.strip_suffix(*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    ["k8s.io", "kubernetes.io"].iter().any(under)
+}
+
+/// What the status of a definition in a protected group says of it.
+pub(super) fn condition(object: &Object, group: &str) -> Option<Condition> {
+    if !is_protected(group) {
+        return None;
+    }
+    let text = object.annotation(ANNOTATION).unwrap_or_default();
+    let (status, reason, message) = match read(object) {
+        Approval::Approved => (true, "ApprovedAnnotation", format!("approved in {text}")),
+        Approval::Bypassed => (false, "UnapprovedAnnotation", format!("not approved: {}", quote(text))),
+        Approval::Missing => (false, "MissingAnnotation", missing()),
+        Approval::Invalid => (false, "InvalidAnnotation", invalid()),
+    };
+    Some(Condition::new("KubernetesAPIApprovalPolicyConformant", status, reason, message))
+}
+
+fn missing() -> String {
+    format!("{}, {SEE}", must())
+}
+
+fn invalid() -> String {
+    format!("{} with either a URL or a reason starting with \"unapproved\", {SEE}", must())
+}
+
+fn must() -> String {
+    format!("protected groups must have approval annotation {}", quote(ANNOTATION))
 }
 
 fn read(object: &Object) -> Approval {

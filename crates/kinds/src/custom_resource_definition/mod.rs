@@ -22,6 +22,11 @@ use serde_json::{Value, json};
 use crate::definition::{CLEANUP, Condition, Definition, TERMINATING};
 use crate::spec::{default_to, names, object_at, spec};
 
+/// What the status says of the approval of a definition in one of Kubernetes' own groups.
+pub fn approval(object: &Object, group: &str) -> Option<Condition> {
+    approval::condition(object, group)
+}
+
 pub struct CustomResourceDefinition {
     spec: KindSpec,
 }

@@ -1,0 +1,77 @@
+//! What the engine serves because a definition says so.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ironclad_api::status::Status;
+use ironclad_engine::Engine;
+use ironclad_kinds::custom_resource::CustomResource;
+use ironclad_kinds::definition::{Definition, TERMINATING};
+use parking_lot::Mutex;
+
+use crate::{name_of, resource_of};
+
+/// By the definitions' names.
+#[derive(Default)]
+pub(crate) struct Serving {
+    served: Mutex<HashMap<String, Served>>,
+}
+
+#[derive(Clone)]
+struct Served {
+    /// As it was when it was served.
+    definition: Definition,
+    kind: Arc<CustomResource>,
+}
+
+impl Serving {
+    /// Serves a definition as it is now. Only what changes the kind serves it anew, because
+    /// that ends all watches of its objects.
+    pub(crate) async fn serve(&self, engine: &Engine, definition: &Definition) -> Result<(), Status> {
+        let name = name_of(definition);
+        let standing = self.served.lock().get(&name).cloned();
+        match standing {
+            Some(served) if is_same(&served.definition, definition) => {
+                served.kind.set_terminating(definition.has_condition(TERMINATING));
+                return Ok(());
+            }
+            None if is_built_in(engine, definition) => {
+                tracing::warn!(
+                    definition = name,
+                    "it would take the place of a built-in resource; not served"
+                );
+                return Ok(());
+            }
+            _ => {}
+        }
+        let served =
+            Served { definition: definition.clone(), kind: Arc::new(CustomResource::new(definition)) };
+        engine.put_kind(served.kind.clone()).await?;
+        self.served.lock().insert(name, served);
+        Ok(())
+    }
+
+    pub(crate) fn is_served(&self, definition: &Definition) -> bool {
+        self.served.lock().contains_key(&name_of(definition))
+    }
+
+    /// Serves a definition no more.
+    pub(crate) async fn remove(&self, engine: &Engine, name: &str) -> Result<(), Status> {
+        let standing = self.served.lock().get(name).cloned();
+        if let Some(served) = standing {
+            engine.remove_kind(&resource_of(&served.definition)).await?;
+            self.served.lock().remove(name);
+        }
+        Ok(())
+    }
+}
+
+/// Whether both make the same kind.
+fn is_same(a: &Definition, b: &Definition) -> bool {
+    a.spec == b.spec && a.status.accepted_names == b.status.accepted_names
+}
+
+/// Whether the resource is there already.
+pub(crate) fn is_built_in(engine: &Engine, definition: &Definition) -> bool {
+    engine.registry().kinds().resource(&resource_of(definition)).is_some()
+}
