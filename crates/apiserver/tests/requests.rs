@@ -116,7 +116,7 @@ async fn bad_requests_get_upstreams_status_and_change_nothing() {
     };
     let body = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},"dota":{},"data":{"a":"1","a":"2"}}"#;
     let message = "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: \
-        duplicate field \"data.a\", unknown field \"dota\"";
+        unknown field \"dota\", duplicate field \"data.a\"";
     check(c, strict(CM, body), 400, bad, message).await;
     let message = "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; \
         json parse error: unexpected end of JSON input (7b)";
