@@ -46,7 +46,8 @@ pub(super) fn of_pod(
         return usage;
     }
     for volume in spec.volumes.iter().flatten() {
-        let on_disk = volume.empty_dir.as_ref().is_some_and(|source| source.medium.as_deref().unwrap_or("") == "");
+        let on_disk =
+            volume.empty_dir.as_ref().is_some_and(|source| source.medium.as_deref().unwrap_or("").is_empty());
         let files = volume.config_map.is_some();
         if let Some(folder) = volume::directory(settings, &page.pod, volume).filter(|_| on_disk || files) {
             let bytes = size(Path::new(&folder));

@@ -20,8 +20,11 @@ pub(crate) struct Format {
     accepts: Option<fn(&str) -> bool>,
 }
 
+/// Whether a text is of a format.
+type Fits = fn(&str) -> bool;
+
 /// Names are written without dashes; `date-time` and `datetime` are the same.
-const TEXTS: [(&str, fn(&str) -> bool); 26] = [
+const TEXTS: [(&str, Fits); 26] = [
     ("bsonobjectid", codes::bson_object_id),
     ("byte", codes::base64),
     ("cidr", |text| parse_cidr(text).is_some()),
