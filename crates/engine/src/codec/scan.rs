@@ -19,7 +19,8 @@ pub struct FieldScan {
 
 #[derive(Default)]
 struct Wanted {
-    slot: Option<usize>,
+    /// One for each field that reads this path.
+    slots: Vec<usize>,
     below: Vec<(String, Wanted)>,
 }
 
@@ -33,7 +34,7 @@ impl Wanted {
         let child = &mut self.below[at].1;
         match rest {
             Some(rest) => child.add(rest, slot),
-            None => child.slot = Some(slot),
+            None => child.slots.push(slot),
         }
     }
 
@@ -203,8 +204,14 @@ struct Pick<'a> {
 
 impl Pick<'_> {
     fn keep(self, text: impl FnOnce() -> String) {
-        if let Some(slot) = self.wanted.slot.and_then(|slot| self.slots.get_mut(slot)) {
-            *slot = Some(text());
+        if self.wanted.slots.is_empty() {
+            return;
+        }
+        let text = text();
+        for slot in &self.wanted.slots {
+            if let Some(slot) = self.slots.get_mut(*slot) {
+                *slot = Some(text.clone());
+            }
         }
     }
 }
@@ -312,6 +319,16 @@ mod tests {
         check(SelectableField::from("source", ["status.phase", "spec.nodeName"]), "n1");
         check(SelectableField::at("spec.containers"), "");
         check(SelectableField::at("metadata.uid"), "u-1");
+    }
+
+    #[test]
+    fn fields_may_read_the_same_path() {
+        let fields = [
+            SelectableField::at("spec.nodeName"),
+            SelectableField::from("source", ["status.phase", "spec.nodeName"]),
+        ];
+        let texts = FieldScan::new(&fields).read(POD.as_bytes());
+        assert_eq!(texts.iter().map(|text| &**text).collect::<Vec<_>>(), ["n1", "n1"]);
     }
 
     #[test]
