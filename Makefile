@@ -5,7 +5,7 @@
 IRONCLAD := target/release/ironclad
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # cargo-nextest runs the tests of all crates side by side; without it cargo does.
-RUN_TESTS := $(shell command -v cargo-nextest >/dev/null && echo nextest run --no-fail-fast || echo test --no-fail-fast)
+RUN_TESTS := $(shell command -v cargo-nextest >/dev/null && echo nextest run --no-fail-fast --retries 2 || echo test --no-fail-fast)
 
 .DEFAULT_GOAL := help
 .PHONY: help up down reset deps build images test unit e2e check format lint links
