@@ -31,6 +31,7 @@ pub struct Cli {
 pub enum Command {
     Up(up::Arguments),
     Down(down::Arguments),
+    Reset(reset::Arguments),
     Server(server::Arguments),
     Kubeconfig(kubeconfig::Arguments),
     Image(image::Arguments),

@@ -6,6 +6,7 @@ pub mod down;
 pub mod image;
 pub mod internal;
 pub mod kubeconfig;
+pub mod reset;
 pub mod server;
 pub mod up;
 pub mod version;
@@ -28,6 +29,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
                 Command::Down(arguments) => down::run(&arguments),
                 Command::Kubeconfig(arguments) => kubeconfig::run(&arguments),
                 Command::Image(arguments) => image::run(&arguments),
+                Command::Reset(arguments) => reset::run(&arguments),
                 Command::Version(arguments) => version::run(&arguments),
                 Command::Bench(arguments) => bench::run(&arguments),
                 Command::Completion(arguments) => completion::run(&arguments),

@@ -1,7 +1,6 @@
 //! This machine as a node: pods, services, names.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use ironclad_env::BoxFuture;
 use ironclad_node::{Agent, AgentConfig, ApiAccess, ClusterNetwork, Names, Paths, RuntimeChoice};
@@ -12,7 +11,7 @@ use crate::config::Config;
 use crate::failure::{Exit, Failure};
 
 /// Built in; see `ironclad_images::pause`.
-const SANDBOX_IMAGE: &str = "ironclad.local/pause:1";
+pub const SANDBOX_IMAGE: &str = "ironclad.local/pause:1";
 
 #[derive(Default)]
 pub struct StartAgent(Option<Agent>);
@@ -51,7 +50,11 @@ fn agent_config(context: &Context) -> Result<AgentConfig, Failure> {
         Failure::of("the cluster's CA cannot be used", &error, "restore pki/ca.crt from a backup")
     })?;
     let this_program = std::env::current_exe().map_err(|error| {
-        Failure::new(Exit::Machine, format!("this program does not find itself: {error}"), "is /proc mounted?")
+        Failure::new(
+            Exit::Machine,
+            format!("this program does not find itself: {error}"),
+            "is /proc mounted?",
+        )
     })?;
     Ok(AgentConfig {
         node_name: machine.node_name.clone(),
@@ -83,7 +86,7 @@ fn agent_config(context: &Context) -> Result<AgentConfig, Failure> {
     })
 }
 
-fn runtime(config: &Config) -> RuntimeChoice {
+pub fn runtime(config: &Config) -> RuntimeChoice {
     match config.node.runtime.as_str() {
         "auto" => RuntimeChoice::Auto,
         "own" => RuntimeChoice::Own,

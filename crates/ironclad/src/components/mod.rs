@@ -11,10 +11,11 @@
 //! A component is one file and one line in [`server`] or [`up`]. What it makes for those after it goes into
 //! [`Made`]; a test holds that no component asks for what nobody before it has made.
 
-mod agent;
+pub mod agent;
 mod api_server;
 mod cluster_objects;
 mod controllers;
+mod custom_resources;
 mod engine;
 mod identities;
 mod lock;
@@ -73,6 +74,7 @@ pub fn server() -> Vec<Box<dyn Component>> {
         Box::new(identities::OpenIdentities::default()),
         Box::new(store::OpenStore),
         Box::new(engine::StartEngine),
+        Box::new(custom_resources::CustomResources::default()),
         Box::new(cluster_objects::ClusterObjects::default()),
         Box::new(api_server::ApiServer::default()),
         Box::new(controllers::Controllers::default()),

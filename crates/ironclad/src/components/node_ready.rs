@@ -71,7 +71,11 @@ fn late(condition: &Condition, context: &Context) -> Failure {
         Condition::NotReady(why) => format!("the node {name} is not ready after {LIMIT:?}: {why}"),
         Condition::Ready => format!("the node {name} was ready only just too late"),
     };
-    Failure::new(Exit::Timeout, what, format!("the log says more: {}", context.config.log().join("ironclad.log").display()))
+    Failure::new(
+        Exit::Timeout,
+        what,
+        format!("the log says more: {}", context.config.log().join("ironclad.log").display()),
+    )
 }
 
 #[cfg(test)]
