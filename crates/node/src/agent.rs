@@ -101,9 +101,8 @@ fn connect(config: &AgentConfig, env: &Env) -> Result<(Arc<RemoteClient>, Caches
     let access = &config.api;
     let tls = tls::client_config(&access.trust, Some(access.identity.clone()), tls::UNSET)?;
     let client = RemoteClient::new(&access.url, tls, None, "kubelet")?;
-    let kind = |group: &str, name: &str| {
-        GroupVersionKind::new(group.to_owned(), "v1".to_owned(), name.to_owned())
-    };
+    let kind =
+        |group: &str, name: &str| GroupVersionKind::new(group.to_owned(), "v1".to_owned(), name.to_owned());
     let own = vec![
         WatchSpec::all(kind("", "Pod"), "pods", true).selecting("spec.nodeName", &config.node_name),
         WatchSpec::all(kind("", "Node"), "nodes", false).selecting("metadata.name", &config.node_name),
@@ -112,8 +111,10 @@ fn connect(config: &AgentConfig, env: &Env) -> Result<(Arc<RemoteClient>, Caches
         WatchSpec::all(kind("", "Service"), "services", true),
         WatchSpec::all(kind("discovery.k8s.io", "EndpointSlice"), "endpointslices", true),
     ];
-    let caches =
-        Caches { own: RemoteCache::start(env, &client, own), services: RemoteCache::start(env, &client, services) };
+    let caches = Caches {
+        own: RemoteCache::start(env, &client, own),
+        services: RemoteCache::start(env, &client, services),
+    };
     Ok((client, caches))
 }
 
@@ -254,7 +255,10 @@ impl Parts {
         }
         let (pods, services) = (caches.own.clone(), caches.services.clone());
         let (manager, ups) = (self.manager.clone(), up.runtime.ups());
-        tasks.add("container-exits", runtime::watch_exits(self.env.clone(), up.socket.clone(), manager.clone()));
+        tasks.add(
+            "container-exits",
+            runtime::watch_exits(self.env.clone(), up.socket.clone(), manager.clone()),
+        );
         tasks.add("pods", async move {
             pods.synced().await;
             manager.run(ups).await;
@@ -335,7 +339,8 @@ impl Parts {
 
     fn pod_cidrs(&self) -> Vec<IpNet> {
         let key = ObjectKey::cluster(self.facts.name.clone());
-        let node = self.api.own.get(&api::nodes().group_resource(), &key).and_then(|entry| entry.typed::<Node>());
+        let node =
+            self.api.own.get(&api::nodes().group_resource(), &key).and_then(|entry| entry.typed::<Node>());
         let spec = node.and_then(|node| node.spec.clone()).unwrap_or_default();
         let listed = spec.pod_cidrs.unwrap_or_else(|| spec.pod_cidr.into_iter().collect());
         listed.iter().filter_map(|net| net.parse().ok()).collect()

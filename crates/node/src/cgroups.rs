@@ -117,7 +117,8 @@ impl Cgroups {
         for hierarchy in &self.hierarchies {
             for class in ["", "/burstable", "/besteffort"] {
                 let parent = format!("{root}{class}");
-                let entries = std::fs::read_dir(below(&hierarchy.mount, &parent)).into_iter().flatten().flatten();
+                let entries =
+                    std::fs::read_dir(below(&hierarchy.mount, &parent)).into_iter().flatten().flatten();
                 let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
                 paths.extend(names.filter(|n| n.starts_with("pod")).map(|n| format!("{parent}/{n}")));
             }
@@ -263,10 +264,7 @@ mod tests {
         let found = Cgroups::of_mounts(hybrid);
         assert_eq!(found.version(), CgroupVersion::V1);
         let mounts: Vec<_> = found.hierarchies.iter().map(|h| h.mount.display().to_string()).collect();
-        assert_eq!(
-            mounts,
-            ["/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/unified"]
-        );
+        assert_eq!(mounts, ["/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/unified"]);
         let at = found.figures("cpuacct", "/kubepods/x").expect("it is mounted");
         assert_eq!(at, Path::new("/sys/fs/cgroup/cpu,cpuacct/kubepods/x"));
         let unified = Cgroups::of_mounts("30 1 0:26 / /sys/fs/cgroup rw,relatime - cgroup2 cgroup2 rw\n");

@@ -108,7 +108,9 @@ impl Gatherer {
     }
 
     fn services(&self, namespace: &str) -> Vec<Service> {
-        let all = |namespace| self.api.services.list_as::<Service>(&api::services().group_resource(), Some(namespace));
+        let all = |namespace| {
+            self.api.services.list_as::<Service>(&api::services().group_resource(), Some(namespace))
+        };
         let key = ObjectKey::new("default", "kubernetes");
         let api_itself = self.api.services.get_as::<Service>(&api::services().group_resource(), &key);
         all(namespace).into_iter().chain(api_itself).map(|service| (*service).clone()).collect()
@@ -122,10 +124,13 @@ impl Gatherer {
     ) -> BTreeMap<(String, String), Result<Vec<u8>, String>> {
         let spec = spec::of(pod);
         let mut files = BTreeMap::new();
-        let keys = container.env.iter().flatten().filter_map(|env| env.value_from.as_ref()?.file_key_ref.as_ref());
+        let keys =
+            container.env.iter().flatten().filter_map(|env| env.value_from.as_ref()?.file_key_ref.as_ref());
         for key in keys {
             let volume = spec.volumes.iter().flatten().find(|volume| volume.name == key.volume_name);
-            let Some(folder) = volume.and_then(|v| volume::directory(&self.settings, pod, v)) else { continue };
+            let Some(folder) = volume.and_then(|v| volume::directory(&self.settings, pod, v)) else {
+                continue;
+            };
             let inside = key.path.split('/').all(|part| part != "..");
             let text = match inside {
                 true => tokio::fs::read(format!("{folder}/{}", key.path)).await.map_err(|e| e.to_string()),

@@ -89,7 +89,9 @@ async fn collect_dead(parts: &Parts) {
 
 /// Folders, mounts, cgroups and logs of pods that neither the API nor the runtime has.
 async fn remove_leftovers(parts: &Parts, config: &AgentConfig) {
-    let Ok(sandboxes) = parts.hands.cri.list_pod_sandboxes(None::<v1::PodSandboxFilter>).await else { return };
+    let Ok(sandboxes) = parts.hands.cri.list_pod_sandboxes(None::<v1::PodSandboxFilter>).await else {
+        return;
+    };
     let label = ironclad_node_core::container::labels::POD_UID;
     let mut known = parts.manager.uids();
     known.extend(sandboxes.into_iter().filter_map(|sandbox| sandbox.labels.get(label).cloned()));

@@ -41,8 +41,7 @@ pub(super) async fn run(parts: Parts, mut images: ImageKeeper, storage: PathBuf)
             .zip(&used)
             .map(|(page, usage)| Candidate { pod: &page.pod, usage: Some(usage) })
             .collect();
-        let decision =
-            evictions.observe(parts.env.elapsed(), parts.env.now(), &observations, &candidates);
+        let decision = evictions.observe(parts.env.elapsed(), parts.env.now(), &observations, &candidates);
         parts.manager.set_pressure(decision.pressure);
         parts.pressure.send_if_modified(|old| std::mem::replace(old, decision.pressure) != decision.pressure);
         if decision.reclaim_disk {

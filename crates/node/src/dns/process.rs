@@ -174,7 +174,10 @@ mod tests {
     fn the_process_is_told_all_its_addresses() {
         let options = DnsOptions {
             zone_file: "/z".into(),
-            listen: vec!["10.96.0.10:53".parse().expect("an address"), "[fd00::10]:53".parse().expect("an address")],
+            listen: vec![
+                "10.96.0.10:53".parse().expect("an address"),
+                "[fd00::10]:53".parse().expect("an address"),
+            ],
             resolv_conf: "/etc/resolv.conf".into(),
             domain: "cluster.local".into(),
         };

@@ -76,7 +76,10 @@ impl Reader {
     }
 
     /// Sends what the file has; says whether to go on.
-    async fn send_rest(&mut self, out: &mpsc::Sender<Result<Bytes, std::io::Error>>) -> std::io::Result<bool> {
+    async fn send_rest(
+        &mut self,
+        out: &mpsc::Sender<Result<Bytes, std::io::Error>>,
+    ) -> std::io::Result<bool> {
         let mut block = vec![0; BLOCK];
         while !self.decoder.is_done() {
             let read = self.file.read(&mut block).await?;
@@ -95,7 +98,8 @@ impl Reader {
     /// Whether the path leads to another file now, or the file has become shorter.
     async fn was_replaced(&self) -> bool {
         use std::os::unix::fs::MetadataExt;
-        let (Ok(there), Ok(ours)) = (tokio::fs::metadata(&self.path).await, self.file.metadata().await) else {
+        let (Ok(there), Ok(ours)) = (tokio::fs::metadata(&self.path).await, self.file.metadata().await)
+        else {
             return false;
         };
         there.ino() != ours.ino() || ours.len() < self.position

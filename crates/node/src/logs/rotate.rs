@@ -54,11 +54,14 @@ mod tests {
     fn the_newest_rotated_logs_are_kept() {
         let dir = tempfile::tempdir().expect("a folder");
         let log = dir.path().join("0.log");
-        for name in ["0.log", "0.log.20260101-000000", "0.log.20260103-000000", "0.log.20260102-000000", "1.log"] {
+        for name in
+            ["0.log", "0.log.20260101-000000", "0.log.20260103-000000", "0.log.20260102-000000", "1.log"]
+        {
             std::fs::write(dir.path().join(name), "").expect("written");
         }
         drop_oldest(&log, 2);
-        let names: Vec<_> = rotated_names(&log).iter().filter_map(|p| p.file_name()?.to_str().map(str::to_owned)).collect();
+        let names: Vec<_> =
+            rotated_names(&log).iter().filter_map(|p| p.file_name()?.to_str().map(str::to_owned)).collect();
         assert_eq!(names, ["0.log.20260102-000000", "0.log.20260103-000000"]);
         assert!(dir.path().join("1.log").exists() && log.exists());
     }

@@ -15,10 +15,10 @@ pub(crate) fn container_config(config: &ContainerConfig) -> v1::ContainerConfig 
         user_specified_image: config.user_specified_image.clone(),
         ..Default::default()
     };
-    let envs = config.env.iter().map(|(key, value)| v1::KeyValue {
-        key: key.clone(),
-        value: value.clone().into_bytes(),
-    });
+    let envs = config
+        .env
+        .iter()
+        .map(|(key, value)| v1::KeyValue { key: key.clone(), value: value.clone().into_bytes() });
     v1::ContainerConfig {
         metadata: Some(v1::ContainerMetadata { name: config.name.clone(), attempt: config.attempt }),
         image: Some(image),

@@ -54,7 +54,8 @@ mod tests {
             let config: serde_json::Value = serde_json::from_str(&text).expect("JSON");
             let ipam = &config["plugins"][0]["ipam"];
             assert_eq!(ipam["ranges"].as_array().map(Vec::len), Some(cidrs.len()));
-            let found: Vec<_> = ipam["routes"].as_array().expect("a list").iter().map(|r| r["dst"].clone()).collect();
+            let found: Vec<_> =
+                ipam["routes"].as_array().expect("a list").iter().map(|r| r["dst"].clone()).collect();
             assert_eq!(found, routes);
         };
         check(&["10.244.0.0/24"], &["0.0.0.0/0"]);

@@ -56,13 +56,16 @@ async fn ask(env: &Env, cri: &dyn Cri) -> Vec<String> {
         None => return vec!["container runtime is down".to_owned()],
     };
     let mut troubles = Vec::new();
-    for (kind, words) in
-        [("RuntimeReady", "container runtime not ready"), ("NetworkReady", "container runtime network not ready")]
-    {
+    for (kind, words) in [
+        ("RuntimeReady", "container runtime not ready"),
+        ("NetworkReady", "container runtime network not ready"),
+    ] {
         let condition = status.conditions.iter().find(|condition| condition.r#type == kind);
         match condition {
             Some(condition) if condition.status => {}
-            Some(c) => troubles.push(format!("{words}: {kind}=false reason:{} message:{}", c.reason, c.message)),
+            Some(c) => {
+                troubles.push(format!("{words}: {kind}=false reason:{} message:{}", c.reason, c.message))
+            }
             None => troubles.push(format!("{words}: {kind}=false reason: message:")),
         }
     }

@@ -46,7 +46,8 @@ async fn renew(env: &Env, api: &Api, node: &str) -> Result<(), Status> {
 /// Owned by the Node, so that it goes when that does.
 async fn create(env: &Env, api: &Api, node: &str) -> Result<(), Status> {
     let entry = api.own.get(&api::nodes().group_resource(), &ObjectKey::cluster(node));
-    let owners = entry.map(|entry| json!([{"apiVersion": "v1", "kind": "Node", "name": node, "uid": entry.uid}]));
+    let owners =
+        entry.map(|entry| json!([{"apiVersion": "v1", "kind": "Node", "name": node, "uid": entry.uid}]));
     let lease = json!({
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",

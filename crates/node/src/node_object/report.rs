@@ -80,10 +80,11 @@ impl Reporter {
 
     async fn report(&self) -> Result<(), Status> {
         let key = ObjectKey::cluster(self.facts.name.clone());
-        let previous = match self.api.own.get(&api::nodes().group_resource(), &key).and_then(|e| e.typed::<Node>()) {
-            Some(node) => node.status.clone().unwrap_or_default(),
-            None => self.api.get::<Node>(api::nodes(), &key).await?.status.unwrap_or_default(),
-        };
+        let previous =
+            match self.api.own.get(&api::nodes().group_resource(), &key).and_then(|e| e.typed::<Node>()) {
+                Some(node) => node.status.clone().unwrap_or_default(),
+                None => self.api.get::<Node>(api::nodes(), &key).await?.status.unwrap_or_default(),
+            };
         let (status, events) = self.render(&previous, &self.images().await);
         let now = self.env.elapsed();
         let due = match &*self.written.lock() {

@@ -62,7 +62,8 @@ impl Book {
     /// The pod of that name; of several (one is being replaced) the one that was made last.
     pub(crate) fn by_name(&self, namespace: &str, name: &str) -> Option<Arc<Page>> {
         let book = self.0.read();
-        let named = book.values().filter(|p| spec::namespace(&p.pod) == namespace && spec::name(&p.pod) == name);
+        let named =
+            book.values().filter(|p| spec::namespace(&p.pod) == namespace && spec::name(&p.pod) == name);
         named.max_by_key(|page| page.pod.metadata.creation_timestamp.clone()).cloned()
     }
 }

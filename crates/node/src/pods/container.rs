@@ -137,7 +137,8 @@ impl NodeHands {
             return Ok(());
         }
         let stats = self.cri.container_stats(id).await.ok();
-        let used = stats.and_then(|s| s.memory).and_then(|m| m.working_set_bytes).map_or(0, |used| used.value);
+        let used =
+            stats.and_then(|s| s.memory).and_then(|m| m.working_set_bytes).map_or(0, |used| used.value);
         if used < limit {
             return Ok(());
         }
@@ -164,7 +165,10 @@ impl NodeHands {
 
     /// The sandbox of a container, which CRI's status does not name.
     fn sandbox_of(&self, id: &str) -> String {
-        self.inspector.known_container_by_id(id).map(|fact: ContainerFact| fact.sandbox_id).unwrap_or_default()
+        self.inspector
+            .known_container_by_id(id)
+            .map(|fact: ContainerFact| fact.sandbox_id)
+            .unwrap_or_default()
     }
 }
 

@@ -91,8 +91,10 @@ mod tests {
         inbox.gone();
         let inputs = inbox.take();
         assert!(matches!(inputs[0], Input::Gone));
-        let tokens: Vec<u64> =
-            inputs.iter().filter_map(|i| if let Input::Answer { token, .. } = i { Some(token.0) } else { None }).collect();
+        let tokens: Vec<u64> = inputs
+            .iter()
+            .filter_map(|i| if let Input::Answer { token, .. } = i { Some(token.0) } else { None })
+            .collect();
         assert_eq!(tokens, [0, 1, 2]);
         assert!(matches!(&inputs[4], Input::Facts { taken, .. } if taken.as_secs() == 2));
         assert!(inbox.take().is_empty());

@@ -8,6 +8,8 @@ mod inbox;
 mod manager;
 mod relist;
 mod statuses;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 mod container;

@@ -60,7 +60,8 @@ impl NodeHands {
     /// Whether there is room for a pod to grow, beside the others as they were granted.
     pub(super) fn admit_resize(&self, pod: &Pod) -> Answer {
         let key = ObjectKey::cluster(self.settings.node_name.clone());
-        let node = self.api.own.get(&api::nodes().group_resource(), &key).and_then(|entry| entry.typed::<Node>());
+        let node =
+            self.api.own.get(&api::nodes().group_resource(), &key).and_then(|entry| entry.typed::<Node>());
         let node = node.map(|node| (*node).clone()).unwrap_or_default();
         let pages = self.book.pages();
         let others = pages.iter().filter(|page| page.is_taken() && page.uid() != spec::uid(pod));

@@ -23,7 +23,8 @@ pub(super) struct Listing {
 
 /// Whether two accounts of a pod say the same, in whatever order.
 pub(super) fn same(a: &PodFacts, b: &PodFacts) -> bool {
-    let sandboxes = a.sandboxes.len() == b.sandboxes.len() && a.sandboxes.iter().all(|s| b.sandboxes.contains(s));
+    let sandboxes =
+        a.sandboxes.len() == b.sandboxes.len() && a.sandboxes.iter().all(|s| b.sandboxes.contains(s));
     let containers =
         a.containers.len() == b.containers.len() && a.containers.iter().all(|c| b.containers.contains(c));
     sandboxes && containers

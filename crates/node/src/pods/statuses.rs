@@ -50,7 +50,8 @@ impl Statuses {
     fn newest(&self, api: &Api, pod: &Pod) -> PodStatus {
         let uid = spec::uid(pod);
         let entry = api.own.get(&api::pods().group_resource(), &key(pod)).filter(|entry| entry.uid == uid);
-        let cached = |entry: &Entry| entry.typed::<Pod>().and_then(|pod| pod.status.clone()).unwrap_or_default();
+        let cached =
+            |entry: &Entry| entry.typed::<Pod>().and_then(|pod| pod.status.clone()).unwrap_or_default();
         let written = self.written.lock().get(uid).cloned();
         match (entry, written) {
             (Some(entry), Some(written)) if entry.revision >= written.revision => cached(&entry),

@@ -35,7 +35,8 @@ async fn follow(get: &HttpGet) -> Result<Answer, Failure> {
         let uri: Uri = url.parse().map_err(|error| Failure::other(format!("parse \"{url}\": {error}")))?;
         let response = send(&uri, &get.headers).await.map_err(Failure::other)?;
         let status = response.status().as_u16();
-        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let location =
+            response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let next = location.filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308));
         let Some(next) = next.and_then(|location| resolve(&uri, &location)) else {
             return answer(response, status, false).await;
@@ -48,7 +49,11 @@ async fn follow(get: &HttpGet) -> Result<Answer, Failure> {
     Err(Failure::other(format!("stopped after {MAX_REDIRECTS} redirects")))
 }
 
-async fn answer(response: Response<Incoming>, status: u16, foreign_redirect: bool) -> Result<Answer, Failure> {
+async fn answer(
+    response: Response<Incoming>,
+    status: u16,
+    foreign_redirect: bool,
+) -> Result<Answer, Failure> {
     let mut body = Vec::new();
     let mut incoming = response.into_body();
     while body.len() < MAX_OUTPUT {
@@ -99,7 +104,9 @@ async fn send(uri: &Uri, headers: &[(String, String)]) -> Result<Response<Incomi
 /// Probes ask whether somebody answers, not who.
 fn connector() -> Result<TlsConnector, String> {
     static CONFIG: LazyLock<Result<Arc<rustls::ClientConfig>, String>> = LazyLock::new(|| {
-        tls::client_config(&Trust::Insecure, None, tls::HTTP1).map(Arc::new).map_err(|error| error.to_string())
+        tls::client_config(&Trust::Insecure, None, tls::HTTP1)
+            .map(Arc::new)
+            .map_err(|error| error.to_string())
     });
     CONFIG.clone().map(TlsConnector::from)
 }

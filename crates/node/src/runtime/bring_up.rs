@@ -119,7 +119,9 @@ async fn own(config: &AgentConfig, env: &Env) -> Result<RuntimeUp, RuntimeUpErro
                 sender.send_modify(|ups| *ups += 1);
             }
             Change::Down { pid } => tracing::warn!(pid, "containerd has ended"),
-            Change::Failed { error, retry_in } => tracing::error!(%error, ?retry_in, "containerd does not start"),
+            Change::Failed { error, retry_in } => {
+                tracing::error!(%error, ?retry_in, "containerd does not start")
+            }
         };
         containerd.keep_running(&report).await;
     };

@@ -15,7 +15,8 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Exits that came together are one look.
 const AT_ONCE: usize = 256;
 /// CRI learns of an exit by the same event, and may not have taken it in yet: it is listed after each of these.
-const LOOKS: [Duration; 3] = [Duration::from_millis(5), Duration::from_millis(45), Duration::from_millis(250)];
+const LOOKS: [Duration; 3] =
+    [Duration::from_millis(5), Duration::from_millis(45), Duration::from_millis(250)];
 
 /// Has the manager list at every exit, for ever. Returns if the runtime offers no such thing.
 pub(crate) async fn watch_exits(env: Env, socket: PathBuf, manager: Arc<Manager>) {

@@ -76,7 +76,9 @@ impl Access {
         let mut why = "no credentials".to_owned();
         if !chain.is_empty() {
             match self.client_ca.verify_client(chain, env.now()) {
-                Ok(identity) => return Ok(User { name: identity.common_name, groups: identity.organizations }),
+                Ok(identity) => {
+                    return Ok(User { name: identity.common_name, groups: identity.organizations });
+                }
                 Err(error) => why = error.to_string(),
             }
         }

@@ -43,7 +43,10 @@ pub(super) async fn answer(
     };
     let path = path(shared, &page, &fact);
     if !path.exists() {
-        let message = format!("failed to try resolving symlinks in path {}: no such file\n", quote(&path.display().to_string()));
+        let message = format!(
+            "failed to try resolving symlinks in path {}: no such file\n",
+            quote(&path.display().to_string())
+        );
         return reply::text(StatusCode::INTERNAL_SERVER_ERROR, message);
     }
     stream(shared, request(shared.env.now(), &asked, path), &page, &fact)
@@ -74,7 +77,9 @@ fn attempt(page: &Page, pod: &str, container: &str, previous: bool) -> Result<Co
             format!("container {quoted} in pod {described} is waiting to start: image can't be pulled")
         }
         Some("ImagePullBackOff") => {
-            format!("container {quoted} in pod {described} is waiting to start: trying and failing to pull image")
+            format!(
+                "container {quoted} in pod {described} is waiting to start: trying and failing to pull image"
+            )
         }
         Some(reason) => format!("container {quoted} in pod {described} is waiting to start: {reason}"),
         None => format!("container {quoted} in pod {described} is waiting to start - no logs yet"),
@@ -88,7 +93,8 @@ fn path(shared: &Shared, page: &Page, fact: &ContainerFact) -> PathBuf {
 }
 
 fn request(now: Timestamp, asked: &Asked, path: PathBuf) -> LogRequest {
-    let ago = asked.since_seconds.and_then(|seconds| now.checked_sub(SignedDuration::from_secs(seconds)).ok());
+    let ago =
+        asked.since_seconds.and_then(|seconds| now.checked_sub(SignedDuration::from_secs(seconds)).ok());
     LogRequest {
         path,
         options: LogOptions {

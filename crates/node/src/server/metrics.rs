@@ -14,7 +14,8 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Figures of the agent itself.
 pub(super) fn own(shared: &Shared) -> Reply {
     let pages = shared.book.pages();
-    let running: usize = pages.iter().map(|p| p.facts.containers.iter().filter(|c| c.running()).count()).sum();
+    let running: usize =
+        pages.iter().map(|p| p.facts.containers.iter().filter(|c| c.running()).count()).sum();
     let active = pages.iter().filter(|page| page.is_taken()).count();
     let mut text = String::new();
     family(&mut text, "kubelet_running_pods", "gauge", "Number of pods that have a running pod sandbox");

@@ -43,7 +43,9 @@ pub(super) async fn answer(shared: Arc<Shared>, chain: Chain, request: Request<I
         ["attach", namespace, pod, .., container] => {
             streams::attach(shared.clone(), namespace, pod, container, &query, request).await
         }
-        ["portForward", namespace, pod, ..] => streams::port_forward(shared.clone(), namespace, pod, request).await,
+        ["portForward", namespace, pod, ..] => {
+            streams::port_forward(shared.clone(), namespace, pod, request).await
+        }
         ["run", namespace, pod, .., container] if request.method() == Method::POST => {
             streams::run(&shared, namespace, pod, container, &query).await
         }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use ironclad_api::time;
 use ironclad_node_core::cgroup::CgroupVersion;
 use ironclad_node_core::container::labels;
 use ironclad_node_core::spec;
-use ironclad_api::time;
 use serde_json::{Value, json};
 
 use super::Shared;
@@ -112,8 +112,11 @@ pub(super) async fn summary(shared: &Shared) -> Reply {
     node["fs"] = disk(&root, &now);
     node["runtime"] = json!({"imageFs": disk(&root, &now), "containerFs": disk(&root, &now)});
     let pages = shared.book.pages();
-    let pods: Vec<Value> =
-        pages.iter().filter(|page| page.is_taken()).map(|page| of_pod(shared, page, &containers, &now)).collect();
+    let pods: Vec<Value> = pages
+        .iter()
+        .filter(|page| page.is_taken())
+        .map(|page| of_pod(shared, page, &containers, &now))
+        .collect();
     reply::json(&json!({"node": node, "pods": pods}))
 }
 

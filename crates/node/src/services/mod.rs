@@ -9,7 +9,9 @@ use std::time::Duration;
 use ironclad_client::typed::CacheExt;
 use ironclad_client::{Change, Observer};
 use ironclad_env::Env;
-use ironclad_proxy::{Family, HealthCheck, NodeFacts, NodePortAddresses, Plan, PodMasquerade, Proxy, ProxyError, plan};
+use ironclad_proxy::{
+    Family, HealthCheck, NodeFacts, NodePortAddresses, Plan, PodMasquerade, Proxy, ProxyError, plan,
+};
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use tokio::sync::Notify;

@@ -64,7 +64,8 @@ impl Tokens {
 
     async fn request(&self, pod: &Pod, wanted: &TokenWanted) -> Result<Kept, String> {
         let pod_spec = spec::of(pod);
-        let account = pod_spec.service_account_name.as_deref().filter(|name| !name.is_empty()).unwrap_or("default");
+        let account =
+            pod_spec.service_account_name.as_deref().filter(|name| !name.is_empty()).unwrap_or("default");
         let audiences = if wanted.audience.is_empty() { json!([]) } else { json!([wanted.audience]) };
         let body = json!({
             "apiVersion": "authentication.k8s.io/v1",

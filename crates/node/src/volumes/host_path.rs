@@ -14,7 +14,8 @@ pub(super) fn check(path: &str, kind: HostPathKind) -> Result<(), String> {
             std::fs::DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(failed)
         }
         Step::MakeFile => {
-            let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o644).open(path);
+            let file =
+                std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o644).open(path);
             file.map(drop).map_err(failed)
         }
     }

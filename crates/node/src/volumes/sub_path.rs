@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use ironclad_node_core::effect::Failure;
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat2};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fchmod, fstat, mkdirat, openat2};
 use rustix::mount::mount_bind;
 
 use super::mounts;
@@ -26,7 +26,7 @@ impl Held {
     }
 }
 
-/// Finds `path` in `volume`, makes it (a directory, mode 0750) if it is not there, and mounts it at `place`.
+/// Finds `path` in `volume`, makes it (a directory) if it is not there, and mounts it at `place`.
 pub(crate) fn hold(volume: &Path, path: &str, place: &Path) -> Result<Held, Failure> {
     let failed = |error: io::Error| Failure::other(format!("{path}: {error}"));
     let found = find(volume, path).map_err(failed)?;
@@ -42,16 +42,28 @@ fn find(volume: &Path, path: &str) -> io::Result<OwnedFd> {
     if let Ok(found) = open_inside(&at, OsStr::new(path)) {
         return Ok(found);
     }
+    // As the volume itself: whoever may write there may write here.
+    let mode = Mode::from_raw_mode(fstat(&at)?.st_mode);
     for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
         at = match open_inside(&at, OsStr::new(part)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                mkdirat(&at, part, Mode::from_raw_mode(0o750))?;
+                make_directory(&at, part, mode)?;
                 open_inside(&at, OsStr::new(part))?
             }
             found => found?,
         };
     }
     Ok(at)
+}
+
+/// The mode is set through a descriptor, as the umask would take from it, and a name could lead elsewhere by then.
+fn make_directory(at: &OwnedFd, name: &str, mode: Mode) -> io::Result<()> {
+    mkdirat(at, name, Mode::RWXU)?;
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let made = openat2(at, name, flags, Mode::empty(), ResolveFlags::BENEATH)?;
+    // The group comes from the directory above, where that says so.
+    let inherited = Mode::from_raw_mode(fstat(&made)?.st_mode) & Mode::SGID;
+    Ok(fchmod(&made, (mode & (Mode::RWXU | Mode::RWXG | Mode::RWXO)) | inherited)?)
 }
 
 fn open_inside(at: &OwnedFd, path: &OsStr) -> io::Result<OwnedFd> {

@@ -67,7 +67,8 @@ impl Entry {
 
 /// What cannot be read names nothing.
 fn entries(secret: &Secret) -> BTreeMap<String, Entry> {
-    let data = |key: &str| secret.data.as_ref().and_then(|data| data.get(key)).map(|bytes| bytes.0.as_slice());
+    let data =
+        |key: &str| secret.data.as_ref().and_then(|data| data.get(key)).map(|bytes| bytes.0.as_slice());
     if let Some(bytes) = data(".dockerconfigjson") {
         return serde_json::from_slice::<Config>(bytes).unwrap_or_default().auths;
     }

@@ -117,7 +117,9 @@ async fn inward(
             (CLOSE, [closed, ..]) => (*closed, true),
             (channel, _) => (channel, false),
         };
-        let Some(stream) = streams.get(&channel).filter(|_| matches!(channel, STDIN | RESIZE)) else { continue };
+        let Some(stream) = streams.get(&channel).filter(|_| matches!(channel, STDIN | RESIZE)) else {
+            continue;
+        };
         let content = if last { &[] } else { content };
         if last || !content.is_empty() {
             writer.lock().await.data(*stream, content, last).await?;

@@ -96,7 +96,13 @@ pub(super) async fn attach(
 }
 
 /// Runs a command and answers with its output.
-pub(super) async fn run(shared: &Shared, namespace: &str, pod: &str, container: &str, query: &Query) -> Reply {
+pub(super) async fn run(
+    shared: &Shared,
+    namespace: &str,
+    pod: &str,
+    container: &str,
+    query: &Query,
+) -> Reply {
     let command: Vec<String> = query.text("cmd").split(' ').map(str::to_owned).collect();
     let id = match running(shared, namespace, pod, container) {
         Ok(id) => id,
@@ -120,7 +126,8 @@ pub(super) async fn port_forward(
     let opened = async {
         let page = find(&shared, namespace, pod)?;
         let sandbox = page.facts.latest_sandbox().filter(|sandbox| sandbox.ready);
-        let not_running = || Refusal(StatusCode::INTERNAL_SERVER_ERROR, "the pod's sandbox is not running".into());
+        let not_running =
+            || Refusal(StatusCode::INTERNAL_SERVER_ERROR, "the pod's sandbox is not running".into());
         let id = sandbox.map(|sandbox| sandbox.id.clone()).ok_or_else(not_running)?;
         shared.cri.port_forward_url(&id, &[]).await.map_err(|error| failed(&error))
     };

@@ -14,7 +14,11 @@ use crate::server::Shared;
 use crate::server::reply::{self, Body, Reply};
 
 /// Opens a connection that speaks SPDY/3.1 with `protocol` inside.
-pub(super) async fn open_spdy(shared: &Shared, url: &str, protocol: &'static str) -> io::Result<TokioIo<Upgraded>> {
+pub(super) async fn open_spdy(
+    shared: &Shared,
+    url: &str,
+    protocol: &'static str,
+) -> io::Result<TokioIo<Upgraded>> {
     let mut request = Request::new(reply::empty());
     *request.method_mut() = Method::POST;
     let headers = request.headers_mut();
@@ -66,7 +70,8 @@ async fn refused(answer: Response<Incoming>) -> Reply {
 
 async fn send(shared: &Shared, url: &str, mut request: Request<Body>) -> io::Result<Response<Incoming>> {
     let uri: Uri = url.parse().map_err(io::Error::other)?;
-    let authority = uri.authority().ok_or_else(|| io::Error::other("the runtime's URL names no host"))?.clone();
+    let authority =
+        uri.authority().ok_or_else(|| io::Error::other("the runtime's URL names no host"))?.clone();
     let port = authority.port_u16().unwrap_or(80);
     let stream = TcpStream::connect((authority.host(), port)).await?;
     stream.set_nodelay(true)?;

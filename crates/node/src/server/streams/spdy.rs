@@ -38,9 +38,15 @@ pub(super) struct Reader<R> {
 /// What the peer has to say.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame {
-    Data { stream: u32, bytes: Bytes, last: bool },
+    Data {
+        stream: u32,
+        bytes: Bytes,
+        last: bool,
+    },
     /// The stream is broken off.
-    Reset { stream: u32 },
+    Reset {
+        stream: u32,
+    },
     /// To be sent back, if it is not an answer to one of ours.
     Ping(u32),
     /// The peer wants no more streams.
@@ -180,7 +186,15 @@ mod tests {
         let mut writer = Writer::new(&mut written);
         assert_eq!(writer.open(&[("streamType", "error")]).await.expect("written"), 1);
         assert_eq!(writer.open(&[]).await.expect("written"), 3);
-        let block = [&[0x78, 0x01, 0, 27, 0, 0xe4, 0xff][..], &[0, 0, 0, 1, 0, 0, 0, 10], b"streamtype", &[0, 0, 0, 5], b"error", &[0, 0, 0, 0xff, 0xff]].concat();
+        let block = [
+            &[0x78, 0x01, 0, 27, 0, 0xe4, 0xff][..],
+            &[0, 0, 0, 1, 0, 0, 0, 10],
+            b"streamtype",
+            &[0, 0, 0, 5],
+            b"error",
+            &[0, 0, 0, 0xff, 0xff],
+        ]
+        .concat();
         let head = [0x80, 3, 0, 1, 0, 0, 0, 10 + block.len() as u8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         assert_eq!(written.get(..18), Some(&head[..]));
         assert_eq!(written.get(18..18 + block.len()), Some(&block[..]));
