@@ -108,7 +108,8 @@ fn validate_endpoints(slice: &discovery::EndpointSlice) -> Vec<FieldError> {
         return vec![FieldError::too_many(&path, endpoints.len(), MAX_ENDPOINTS)];
     }
     let each = endpoints.iter().enumerate();
-    each.flat_map(|(index, endpoint)| validate_endpoint(endpoint, &slice.address_type, &path.index(index))).collect()
+    each.flat_map(|(index, endpoint)| validate_endpoint(endpoint, &slice.address_type, &path.index(index)))
+        .collect()
 }
 
 fn validate_endpoint(endpoint: &discovery::Endpoint, family: &str, path: &Path) -> Vec<FieldError> {
@@ -116,7 +117,9 @@ fn validate_endpoint(endpoint: &discovery::Endpoint, family: &str, path: &Path) 
     let mut errors = Vec::new();
     match endpoint.addresses.len() {
         0 => errors.push(FieldError::required(&addresses_path, "must contain at least 1 endpoint")),
-        count if count > MAX_ADDRESSES => errors.push(FieldError::too_many(&addresses_path, count, MAX_ADDRESSES)),
+        count if count > MAX_ADDRESSES => {
+            errors.push(FieldError::too_many(&addresses_path, count, MAX_ADDRESSES))
+        }
         _ => {}
     }
     for (index, address) in endpoint.addresses.iter().enumerate() {
@@ -176,7 +179,9 @@ fn validate_ports(ports: &[discovery::EndpointPort]) -> Vec<FieldError> {
         match port.protocol.as_deref() {
             None | Some("") => errors.push(FieldError::required(&path.child("protocol"), "")),
             Some(protocol) if PROTOCOLS.contains(&protocol) => {}
-            Some(protocol) => errors.push(FieldError::not_supported(&path.child("protocol"), protocol, PROTOCOLS)),
+            Some(protocol) => {
+                errors.push(FieldError::not_supported(&path.child("protocol"), protocol, PROTOCOLS))
+            }
         }
         if let Some(protocol) = &port.app_protocol {
             let faults = validation::qualified_name(protocol);

@@ -29,7 +29,8 @@ pub struct Node {
 
 impl Node {
     pub fn new(pod_network: IpNet) -> Self {
-        let info = |field: &'static str| move |node: &Object| node.str_at(&["status", "nodeInfo", field]).to_owned();
+        let info =
+            |field: &'static str| move |node: &Object| node.str_at(&["status", "nodeInfo", field]).to_owned();
         let known = |value: String| if value.is_empty() { UNKNOWN.to_owned() } else { value };
         let columns = vec![
             name(),
@@ -81,10 +82,18 @@ impl Strategy for Node {
 
     /// Upstream's node IPAM controller gives the node its `podCIDR` a moment later; here it
     /// is part of the create, and a claim keeps two nodes from getting the same.
-    fn prepare(&self, new: &mut Object, old: Option<&Object>, preparation: &Preparation<'_>) -> Result<(), Status> {
+    fn prepare(
+        &self,
+        new: &mut Object,
+        old: Option<&Object>,
+        preparation: &Preparation<'_>,
+    ) -> Result<(), Status> {
         if old.is_none() && new.str_at(&["spec", "podCIDR"]).is_empty() {
             let part = self.free_part(preparation.claimed).ok_or_else(|| {
-                Status::internal_error(format!("the pod network {} has no room for another node", self.pod_network))
+                Status::internal_error(format!(
+                    "the pod network {} has no room for another node",
+                    self.pod_network
+                ))
             })?;
             let spec = new.section_mut("spec");
             spec.insert("podCIDR".into(), part.clone().into());
@@ -178,10 +187,17 @@ fn validate_cidrs(node: &core::Node) -> Vec<FieldError> {
     let each = cidrs.iter().enumerate();
     let mut errors: Vec<_> =
         each.flat_map(|(index, cidr)| validation::ip::legacy_cidr(&path.index(index), cidr, &[])).collect();
-    let families: Vec<bool> =
-        cidrs.iter().filter_map(|cidr| cidr.parse::<IpNet>().ok()).map(|cidr| cidr.addr().is_ipv4()).collect();
+    let families: Vec<bool> = cidrs
+        .iter()
+        .filter_map(|cidr| cidr.parse::<IpNet>().ok())
+        .map(|cidr| cidr.addr().is_ipv4())
+        .collect();
     if cidrs.len() > 2 || matches!(families.as_slice(), [first, second] if first == second) {
-        errors.push(FieldError::invalid(&path, json!(cidrs), "may specify no more than one CIDR for each IP family"));
+        errors.push(FieldError::invalid(
+            &path,
+            json!(cidrs),
+            "may specify no more than one CIDR for each IP family",
+        ));
     }
     errors
 }
@@ -200,7 +216,8 @@ fn validate_update(new: &core::Node, old: &core::Node) -> Vec<FieldError> {
         let detail = "node updates may not change podCIDR except from \"\" to valid";
         errors.push(FieldError::forbidden(&spec.child("podCIDRs"), detail));
     }
-    let provider = |node: &core::Node| node.spec.as_ref().and_then(|spec| spec.provider_id.clone()).unwrap_or_default();
+    let provider =
+        |node: &core::Node| node.spec.as_ref().and_then(|spec| spec.provider_id.clone()).unwrap_or_default();
     if !provider(old).is_empty() && provider(old) != provider(new) {
         let detail = "node updates may not change providerID except from \"\" to valid";
         errors.push(FieldError::forbidden(&spec.child("providerID"), detail));

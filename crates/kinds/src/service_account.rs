@@ -118,19 +118,24 @@ impl RequestToken {
             expiration_seconds: seconds,
         };
         let now = api.env().now();
-        let token = self.issuer.issue(&grant, now).map_err(|error| {
-            Status::internal_error(format!("failed to generate token: {error}"))
-        })?;
+        let token = self
+            .issuer
+            .issue(&grant, now)
+            .map_err(|error| Status::internal_error(format!("failed to generate token: {error}")))?;
         let expires = now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
         request.set_meta("creationTimestamp", time::format(now));
-        request.0.insert("status".into(), json!({ "token": token, "expirationTimestamp": time::format(expires) }));
+        request
+            .0
+            .insert("status".into(), json!({ "token": token, "expirationTimestamp": time::format(expires) }));
         Ok(request)
     }
 
     /// Fills in what the client may leave out.
     fn complete(&self, request: &mut Object, key: &ObjectKey, uid: &str) {
         request.set_type(&GroupVersionKind::new(TOKEN_GROUP, "v1", TOKEN_REQUEST));
-        for (field, value) in [("name", key.name.as_str()), ("namespace", key.namespace.as_str()), ("uid", uid)] {
+        for (field, value) in
+            [("name", key.name.as_str()), ("namespace", key.namespace.as_str()), ("uid", uid)]
+        {
             request.set_meta(field, value);
         }
         let no_audiences = audiences(request).is_empty();
@@ -167,7 +172,8 @@ fn check_names(request: &Object, key: &ObjectKey) -> Result<(), Status> {
 }
 
 fn expiration(request: &Object) -> Result<i64, Status> {
-    let seconds = request.at(&["spec", "expirationSeconds"]).and_then(Value::as_i64).unwrap_or(DEFAULT_SECONDS);
+    let seconds =
+        request.at(&["spec", "expirationSeconds"]).and_then(Value::as_i64).unwrap_or(DEFAULT_SECONDS);
     let detail = match seconds {
         ..MIN_SECONDS => "may not specify a duration less than 10 minutes",
         MIN_SECONDS..=MAX_SECONDS => return Ok(seconds),
@@ -215,7 +221,8 @@ fn bound_to(api: &dyn Api, request: &Object, account: &ObjectKey) -> Result<Opti
 }
 
 fn pod_node(api: &dyn Api, pod: &ObjectKey, account: &ObjectKey) -> Result<Option<NamedUid>, Status> {
-    let object = api.cache().get(&GroupResource::new("", "pods"), pod).map(|entry| entry.object()).unwrap_or_default();
+    let object =
+        api.cache().get(&GroupResource::new("", "pods"), pod).map(|entry| entry.object()).unwrap_or_default();
     if object.str_at(&["spec", "serviceAccountName"]) != account.name {
         return Err(Status::bad_request(format!(
             "cannot bind token for serviceaccount \"{}\" to pod running with different serviceaccount name.",

@@ -8,7 +8,9 @@ use ironclad_engine::Context;
 use ironclad_engine::gate::{Attributes, Authorizer, Decision, RuleResolver, Rules, User};
 use ironclad_engine::strategy::Scope;
 use ironclad_env::BoxFuture;
-use k8s_openapi::api::authorization::v1::{NonResourceAttributes, ResourceAttributes, SubjectAccessReviewSpec};
+use k8s_openapi::api::authorization::v1::{
+    NonResourceAttributes, ResourceAttributes, SubjectAccessReviewSpec,
+};
 use serde_json::{Value, json};
 
 use super::{Answer, Review};
@@ -31,7 +33,13 @@ pub fn self_subject(authorizer: Arc<dyn Authorizer>) -> Review {
 }
 
 pub fn self_rules(rules: Arc<dyn RuleResolver>) -> Review {
-    Review::new(GROUP, "SelfSubjectRulesReview", "selfsubjectrulesreviews", Scope::Cluster, SelfRules { rules })
+    Review::new(
+        GROUP,
+        "SelfSubjectRulesReview",
+        "selfsubjectrulesreviews",
+        Scope::Cluster,
+        SelfRules { rules },
+    )
 }
 
 /// Whom a review asks about.
@@ -83,7 +91,8 @@ impl Answer for Access {
 impl Access {
     fn validate(&self, review: &Object, spec: &SubjectAccessReviewSpec) -> Vec<FieldError> {
         let path = Path::new("spec");
-        let invalid = |field: &str, value: Value, detail: &str| FieldError::invalid(&path.child(field), value, detail);
+        let invalid =
+            |field: &str, value: Value, detail: &str| FieldError::invalid(&path.child(field), value, detail);
         let mut errors = Vec::new();
         let non_resource = serde_json::to_value(&spec.non_resource_attributes).unwrap_or_default();
         match (&spec.resource_attributes, &spec.non_resource_attributes) {
@@ -116,7 +125,8 @@ impl Access {
             field != "managedFields" && !(local && field == "namespace") && !value.is_null()
         });
         let detail = if local { "must be empty except for namespace" } else { "must be empty" };
-        (!metadata.is_empty()).then(|| FieldError::invalid(&Path::new("metadata"), Value::Object(metadata), detail))
+        (!metadata.is_empty())
+            .then(|| FieldError::invalid(&Path::new("metadata"), Value::Object(metadata), detail))
     }
 }
 
@@ -148,19 +158,20 @@ fn user_of(spec: &SubjectAccessReviewSpec) -> User {
 fn attributes(user: Arc<User>, spec: &SubjectAccessReviewSpec) -> Attributes {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     match (&spec.resource_attributes, &spec.non_resource_attributes) {
-        (Some(ResourceAttributes { group, name, namespace, resource, subresource, verb, version, .. }), _) => {
-            Attributes {
-                user,
-                verb: text(verb),
-                group: text(group),
-                version: text(version),
-                resource: text(resource),
-                subresource: text(subresource),
-                namespace: text(namespace),
-                name: text(name),
-                ..Attributes::default()
-            }
-        }
+        (
+            Some(ResourceAttributes { group, name, namespace, resource, subresource, verb, version, .. }),
+            _,
+        ) => Attributes {
+            user,
+            verb: text(verb),
+            group: text(group),
+            version: text(version),
+            resource: text(resource),
+            subresource: text(subresource),
+            namespace: text(namespace),
+            name: text(name),
+            ..Attributes::default()
+        },
         (None, Some(NonResourceAttributes { path, verb })) => {
             Attributes { user, verb: text(verb), path: text(path), ..Attributes::default() }
         }
@@ -208,13 +219,17 @@ impl Answer for SelfRules {
 
 fn rules_status(rules: Rules) -> Value {
     let resources = rules.resource_rules.into_iter().map(|rule| {
-        let mut item = json!({ "verbs": rule.verbs, "apiGroups": rule.api_groups, "resources": rule.resources });
+        let mut item =
+            json!({ "verbs": rule.verbs, "apiGroups": rule.api_groups, "resources": rule.resources });
         if !rule.resource_names.is_empty() {
             item["resourceNames"] = rule.resource_names.into();
         }
         item
     });
-    let paths = rules.non_resource_rules.into_iter().map(|rule| json!({ "verbs": rule.verbs, "nonResourceURLs": rule.paths }));
+    let paths = rules
+        .non_resource_rules
+        .into_iter()
+        .map(|rule| json!({ "verbs": rule.verbs, "nonResourceURLs": rule.paths }));
     let mut status = json!({
         "resourceRules": resources.collect::<Vec<_>>(),
         "nonResourceRules": paths.collect::<Vec<_>>(),
