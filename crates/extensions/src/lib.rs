@@ -19,11 +19,13 @@ use std::sync::Arc;
 
 use ironclad_api::status::Status;
 use ironclad_api::{GroupResource, GroupVersionResource, Object, ObjectKey, time};
+use ironclad_client::typed::CacheExt;
 use ironclad_client::{Cache, Change, Observer};
 use ironclad_engine::Engine;
 use ironclad_env::Task;
 use ironclad_kinds::definition::{CLEANUP, Definition, ESTABLISHED, NAMES_ACCEPTED};
 
+use naming::Named;
 use queue::Queue;
 use serving::Serving;
 
@@ -50,8 +52,11 @@ impl Extensions {
         let cache = engine.cache();
         cache.observe(&[definitions().group_resource()], Arc::new(Feed(queue.clone())));
         let worker = Worker { engine: engine.clone(), serving: Serving::default(), queue };
-        for definition in worker.all().iter().filter(|definition| definition.has_condition(ESTABLISHED)) {
-            worker.serving.serve(&engine, definition).await?;
+        for entry in cache.list(&definitions().group_resource(), None) {
+            let definition = Definition::read(&entry.object());
+            if definition.has_condition(ESTABLISHED) {
+                worker.serving.serve(&engine, &definition).await?;
+            }
         }
         let task = engine.env().spawn("custom resources", Box::pin(worker.run()));
         Ok(Self { task })
@@ -92,9 +97,8 @@ impl Worker {
     }
 
     /// All definitions, in the order of their names.
-    fn all(&self) -> Vec<Definition> {
-        let entries = self.engine.cache().list(&definitions().group_resource(), None);
-        entries.iter().map(|entry| Definition::read(&entry.object())).collect()
+    fn all(&self) -> Vec<Arc<Named>> {
+        self.engine.cache().list_as(&definitions().group_resource(), None)
     }
 
     async fn sync(&self, name: &str) -> Result<Next, Status> {
@@ -118,7 +122,7 @@ impl Worker {
     async fn establish(&self, object: Object, mut definition: Definition) -> Result<Next, Status> {
         let before = definition.status.clone();
         let now = time::format(self.engine.env().now());
-        naming::decide(&mut definition, &self.all(), &now);
+        naming::decide(&mut definition, || self.all(), &now);
         let approved = ironclad_kinds::custom_resource_definition::approval(&object, &definition.spec.group);
         if let Some(condition) = approved
             && before.condition(&condition.condition_type).is_none_or(|old| !old.says_the_same(&condition))
@@ -141,8 +145,9 @@ impl Worker {
     /// Has the other definitions of a group looked at again: names may have become free.
     fn queue_group(&self, group: &str, except: &str) {
         let others = self.all();
-        let others = others.iter().filter(|other| other.spec.group == group).map(name_of);
-        others.filter(|name| name != except).for_each(|name| self.queue.add(&name));
+        let others = others.iter().filter(|other| other.spec.group == group);
+        let names = others.map(|other| format!("{}.{group}", other.spec.names.plural));
+        names.filter(|name| name != except).for_each(|name| self.queue.add(&name));
     }
 }
 

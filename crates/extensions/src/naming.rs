@@ -3,8 +3,32 @@
 
 use std::collections::BTreeSet;
 
+use std::sync::Arc;
+
 use ironclad_api::field;
 use ironclad_kinds::definition::{Condition, Definition, ESTABLISHED, NAMES_ACCEPTED, Names};
+use serde::Deserialize;
+
+/// As much of a definition as concerns others: without its schemas, which are most of it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Named {
+    pub spec: NamedSpec,
+    pub status: NamedStatus,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct NamedSpec {
+    pub group: String,
+    pub names: Names,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct NamedStatus {
+    pub accepted_names: Names,
+}
 
 /// The names that definitions of one group have been given already.
 struct InUse<'d> {
@@ -13,7 +37,7 @@ struct InUse<'d> {
 }
 
 impl<'d> InUse<'d> {
-    fn of(group: &str, all: &'d [Definition]) -> Self {
+    fn of(group: &str, all: &'d [Arc<Named>]) -> Self {
         let mut in_use = Self { resources: BTreeSet::new(), kinds: BTreeSet::new() };
         for other in all.iter().filter(|other| other.spec.group == group) {
             let names = &other.status.accepted_names;
@@ -26,12 +50,13 @@ impl<'d> InUse<'d> {
 }
 
 /// Settles the definition's names in its status. `all` are all definitions, itself included.
-pub(crate) fn decide(definition: &mut Definition, all: &[Definition], now: &str) {
+pub(crate) fn decide(definition: &mut Definition, all: impl FnOnce() -> Vec<Arc<Named>>, now: &str) {
     let (wanted, had) = (&definition.spec.names, &definition.status.accepted_names);
     if wanted == had && definition.status.condition(NAMES_ACCEPTED).is_some() {
         return;
     }
-    let (names, conflict) = settle(wanted, had, &InUse::of(&definition.spec.group, all));
+    let all = all();
+    let (names, conflict) = settle(wanted, had, &InUse::of(&definition.spec.group, &all));
     let accepted = match conflict {
         Some((reason, message)) => Condition::new(NAMES_ACCEPTED, false, reason, message),
         None => Condition::new(NAMES_ACCEPTED, true, "NoConflicts", "no conflicts found"),
@@ -113,15 +138,16 @@ mod tests {
         serde_json::from_value(whole).expect("a definition")
     }
 
-    fn other() -> Definition {
+    fn other() -> Vec<Arc<Named>> {
         let accepted = json!({"plural": "as", "singular": "a", "kind": "A", "listKind": "AList", "shortNames": ["x", "y"]});
-        definition("as", json!({}), accepted)
+        let other = json!({"spec": {"group": "g.io"}, "status": {"acceptedNames": accepted}});
+        vec![Arc::new(serde_json::from_value(other).expect("a definition"))]
     }
 
     /// What the conditions say and which short names there are.
     fn check(names: Value, accepted: Value, want: (&str, &str, &str), short_names: &[&str]) {
         let mut definition = definition("bs", names, accepted);
-        decide(&mut definition, &[other()], "now");
+        decide(&mut definition, other, "now");
         let condition = definition.status.condition(NAMES_ACCEPTED).expect("a condition");
         let said = (condition.status.as_str(), condition.reason.as_str(), condition.message.as_str());
         assert_eq!(said, want);
@@ -169,7 +195,7 @@ mod tests {
     fn other_groups_do_not_matter() {
         let mut definition = definition("as", json!({}), json!({}));
         definition.spec.group = "h.io".to_owned();
-        decide(&mut definition, &[other()], "now");
+        decide(&mut definition, other, "now");
         assert!(definition.has_condition(NAMES_ACCEPTED) && !definition.has_condition(ESTABLISHED));
         establish(&mut definition, "now");
         let established = definition.status.condition(ESTABLISHED).expect("a condition");

@@ -1,8 +1,10 @@
 //! What the engine serves because a definition says so.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use ironclad_api::GroupResource;
 use ironclad_api::status::Status;
 use ironclad_engine::Engine;
 use ironclad_kinds::custom_resource::CustomResource;
@@ -19,8 +21,9 @@ pub(crate) struct Serving {
 
 #[derive(Clone)]
 struct Served {
-    /// As it was when it was served.
-    definition: Definition,
+    resource: GroupResource,
+    /// Of what the kind is made of.
+    fingerprint: u64,
     kind: Arc<CustomResource>,
 }
 
@@ -30,8 +33,9 @@ impl Serving {
     pub(crate) async fn serve(&self, engine: &Engine, definition: &Definition) -> Result<(), Status> {
         let name = name_of(definition);
         let standing = self.served.lock().get(&name).cloned();
+        let fingerprint = fingerprint(definition);
         match standing {
-            Some(served) if is_same(&served.definition, definition) => {
+            Some(served) if served.fingerprint == fingerprint => {
                 served.kind.set_terminating(definition.has_condition(TERMINATING));
                 return Ok(());
             }
@@ -44,8 +48,8 @@ impl Serving {
             }
             _ => {}
         }
-        let served =
-            Served { definition: definition.clone(), kind: Arc::new(CustomResource::new(definition)) };
+        let kind = Arc::new(CustomResource::new(definition));
+        let served = Served { resource: resource_of(definition), fingerprint, kind };
         engine.put_kind(served.kind.clone()).await?;
         self.served.lock().insert(name, served);
         Ok(())
@@ -59,16 +63,19 @@ impl Serving {
     pub(crate) async fn remove(&self, engine: &Engine, name: &str) -> Result<(), Status> {
         let standing = self.served.lock().get(name).cloned();
         if let Some(served) = standing {
-            engine.remove_kind(&resource_of(&served.definition)).await?;
+            engine.remove_kind(&served.resource).await?;
             self.served.lock().remove(name);
         }
         Ok(())
     }
 }
 
-/// Whether both make the same kind.
-fn is_same(a: &Definition, b: &Definition) -> bool {
-    a.spec == b.spec && a.status.accepted_names == b.status.accepted_names
+/// The same for definitions that make the same kind. Their schemas are too large to be kept twice.
+fn fingerprint(definition: &Definition) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    definition.spec.hash(&mut hasher);
+    definition.status.accepted_names.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whether the resource is there already.

@@ -14,14 +14,14 @@ pub const NAMES_ACCEPTED: &str = "NamesAccepted";
 pub const TERMINATING: &str = "Terminating";
 
 /// The parts of a CustomResourceDefinition beside its metadata.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Deserialize)]
 #[serde(default)]
 pub struct Definition {
     pub spec: Spec,
     pub status: Status,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Spec {
     pub group: String,
@@ -34,7 +34,7 @@ pub struct Spec {
     pub preserve_unknown_fields: bool,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Names {
     pub plural: String,
@@ -49,7 +49,7 @@ pub struct Names {
     pub categories: Vec<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Version {
     pub name: String,
@@ -65,7 +65,7 @@ pub struct Version {
     pub selectable_fields: Vec<SelectablePath>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Deserialize)]
 #[serde(default)]
 pub struct Validation {
     /// As it stands: a JSON schema.
@@ -73,14 +73,14 @@ pub struct Validation {
     pub schema: Option<Value>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Deserialize)]
 #[serde(default)]
 pub struct Subresources {
     pub status: Option<Value>,
     pub scale: Option<Scale>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Scale {
     pub spec_replicas_path: String,
@@ -88,7 +88,7 @@ pub struct Scale {
     pub label_selector_path: Option<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PrinterColumn {
     pub name: String,
@@ -100,13 +100,13 @@ pub struct PrinterColumn {
     pub json_path: String,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct SelectablePath {
     pub json_path: String,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Deserialize)]
 #[serde(default)]
 pub struct Conversion {
     /// `None` or `Webhook`
@@ -114,7 +114,7 @@ pub struct Conversion {
     pub webhook: Option<Webhook>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Webhook {
     pub client_config: Option<ClientConfig>,
@@ -122,7 +122,7 @@ pub struct Webhook {
     pub conversion_review_versions: Vec<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ClientConfig {
     pub url: Option<String>,
@@ -130,7 +130,7 @@ pub struct ClientConfig {
     pub ca_bundle: Option<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Deserialize)]
 #[serde(default)]
 pub struct ServiceReference {
     pub namespace: String,
@@ -139,7 +139,7 @@ pub struct ServiceReference {
     pub port: Option<i64>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Status {
     #[serde(deserialize_with = "or_default")]
@@ -149,7 +149,7 @@ pub struct Status {
     pub stored_versions: Vec<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Condition {
     #[serde(rename = "type")]

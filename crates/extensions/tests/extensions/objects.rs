@@ -196,3 +196,42 @@ fn discovery_has_the_names_of_the_definition() {
     assert_eq!(served.columns().iter().map(|column| &*column.name).collect::<Vec<_>>(), ["Name", "Size"]);
     assert_eq!(served.subresources().iter().map(|sub| &*sub.name).collect::<Vec<_>>(), ["status", "scale"]);
 }
+
+#[test]
+fn strict_applies_name_what_the_schema_does_not_have() {
+    let schema = json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {
+        "foo": {"type": "string"},
+        "template": {"type": "object", "x-kubernetes-embedded-resource": true, "properties": {
+            "metadata": {"type": "object", "properties": {"name": {"type": "string"}}}, "spec": {"type": "object"}}}}}}});
+    let world = World::new();
+    world.define(widgets(json!({"versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}]})));
+    let check = |rest: &str, want: &str| {
+        let text = format!("apiVersion: example.com/v1\nkind: Widget\nmetadata:\n  name: a\n{rest}");
+        let answer = world.call("apply-yaml-strict", A, json!(text));
+        assert!(answer.code >= 400 && answer.body.to_string().contains(want), "{rest}: {:#}", answer.body);
+    };
+    check("unknownField: x\nspec:\n  foo: a\n", ".unknownField: field not declared in schema");
+    check("  unknownMeta: x\nspec:\n  foo: a\n", ".metadata.unknownMeta: field not declared in schema");
+    check(
+        "spec:\n  template:\n    apiVersion: v1\n    kind: Sub\n    metadata:\n      unknownSubMeta: x\n      name: s\n",
+        ".spec.template.metadata.unknownSubMeta: field not declared in schema",
+    );
+    check("spec:\n  foo: a\n  foo: b\n", r#"line 7: key \"foo\" already set in map"#);
+}
+
+#[test]
+fn what_a_webhook_would_convert_is_refused_and_the_rest_served() {
+    let version = |name: &str| {
+        json!({"name": name, "served": true, "storage": name == "v1", "schema": {"openAPIV3Schema": {
+        "type": "object", "properties": {"spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}}})
+    };
+    let conversion = json!({"strategy": "Webhook", "webhook": {"conversionReviewVersions": ["v1"],
+        "clientConfig": {"service": {"namespace": "n", "name": "s"}}}});
+    let world = World::new();
+    world.define(widgets(json!({"versions": [version("v1"), version("v2")], "conversion": conversion})));
+    world.check("create", WIDGETS, widget("a", json!({"size": 1})), 201, json!({}));
+    world.check("get", A, json!(null), 200, json!({"spec": {"size": 1}}));
+    world.check_error("get", "example.com/v2/widgets ns/a", json!(null), 500,
+        "Internal error occurred: conversion webhook for example.com/v1, Kind=Widget failed: this server does not call conversion webhooks yet");
+    world.check("delete", A, json!(null), 200, json!({}));
+}

@@ -140,6 +140,9 @@ fn operation(verb: &str, body: &Value) -> Operation {
     let bytes = || Bytes::from(body.to_string());
     let write = WriteOptions { field_manager: "test".to_owned(), ..WriteOptions::default() };
     let strict = WriteOptions { field_validation: FieldValidation::Strict, ..write.clone() };
+    let applied = |text: &str| {
+        Operation::Patch(Patch { kind: PatchKind::Apply, body: Bytes::from(text.to_owned()) }, strict.clone())
+    };
     let patch = |kind| Operation::Patch(Patch { kind, body: bytes() }, write.clone());
     match verb {
         "get" => Operation::Get(GetOptions::default()),
@@ -152,7 +155,8 @@ fn operation(verb: &str, body: &Value) -> Operation {
             })
         }
         "create" => Operation::Create(Body::Json(bytes()), write),
-        "create-strict" => Operation::Create(Body::Json(bytes()), strict),
+        "apply-yaml-strict" => applied(body.as_str().unwrap_or_default()),
+        "create-strict" => Operation::Create(Body::Json(bytes()), strict.clone()),
         "update" => Operation::Update(Body::Json(bytes()), write),
         "json-patch" => patch(PatchKind::Json),
         "merge" => patch(PatchKind::Merge),

@@ -162,16 +162,16 @@ fn default_names(spec: &mut serde_json::Map<String, Value>) {
 /// The versions that objects may be stored in grow by the one that they are stored in now:
 /// `always`, or only where none is known.
 fn remember_storage_version(object: &mut Object, always: bool) {
-    let definition = Definition::read(object);
-    let Some(version) = definition.spec.storage_version() else { return };
-    let mut status = definition.status.clone();
-    let known = match always {
-        true => status.stored_versions.contains(&version.name),
-        false => !status.stored_versions.is_empty(),
-    };
+    let versions = object.at(&["spec", "versions"]).and_then(Value::as_array).into_iter().flatten();
+    let storage = |version: &&Value| version.get("storage") == Some(&Value::Bool(true));
+    let name = versions.into_iter().find(storage).and_then(|version| version.get("name")).cloned();
+    let Some(name) = name else { return };
+    let stored = object.at(&["status", "storedVersions"]).and_then(Value::as_array);
+    let mut stored = stored.cloned().unwrap_or_default();
+    let known = if always { stored.contains(&name) } else { !stored.is_empty() };
     if !known {
-        status.stored_versions.push(version.name.clone());
-        object.section_mut("status").insert("storedVersions".into(), json!(status.stored_versions));
+        stored.push(name);
+        object.section_mut("status").insert("storedVersions".into(), stored.into());
     }
 }
 
