@@ -80,8 +80,9 @@ async fn bad_requests_get_upstreams_status_and_change_nothing() {
 
     // Content types.
     let accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
-    let message =
-        format!("the body of the request was in an unknown format - accepted media types include: {accepted}");
+    let message = format!(
+        "the body of the request was in an unknown format - accepted media types include: {accepted}"
+    );
     let text = ask("POST", CM).header("content-type", "text/plain").body("x");
     check(c, text, 415, "UnsupportedMediaType", &message).await;
     let protobuf = |body: &'static [u8]| {

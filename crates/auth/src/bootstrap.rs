@@ -93,7 +93,8 @@ mod tests {
         assert!(count("ClusterRole") > 60 && count("ClusterRoleBinding") > 50);
         assert!(count("Role") > 5 && count("RoleBinding") > 5);
         assert!(objects.iter().any(|(_, object)| object.name() == "cluster-admin"));
-        let keys: std::collections::BTreeSet<_> = objects.iter().map(|(gvk, o)| (gvk.clone(), o.key())).collect();
+        let keys: std::collections::BTreeSet<_> =
+            objects.iter().map(|(gvk, o)| (gvk.clone(), o.key())).collect();
         assert_eq!(keys.len(), objects.len(), "an object stands in the policy twice");
     }
 

@@ -46,6 +46,7 @@ fn make(folder: &Path, work: &Work) -> io::Result<()> {
     }
     if !is_set_up(folder) {
         std::fs::set_permissions(folder, Permissions::from_mode(0o777))?;
+        ownership::give(folder, &work.pod, false)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ironclad_api::params::DeleteOptions;
 use ironclad_api::{GroupVersionResource, Object, ObjectKey, Status};
@@ -14,6 +15,8 @@ use serde_json::{Value, json};
 
 use super::cannot_connect;
 use crate::failure::Failure;
+
+const POLL: Duration = Duration::from_millis(20);
 
 pub struct Cluster {
     /// Each with a connection of its own.
@@ -81,6 +84,15 @@ impl Cluster {
         let target = Target::object(config_maps(), &self.key(name));
         let request = Request::patch(target, PatchKind::Strategic, patch.to_string());
         self.client(client).call(request).await.map(drop)
+    }
+
+    /// Returns once the namespace has its service account, without which it takes no pods.
+    pub async fn default_service_account(&self, env: &Env) {
+        let resource = GroupVersionResource::new("", "v1", "serviceaccounts");
+        let target = Target::object(resource, &self.key("default".into()));
+        while self.client(0).call(Request::get(target.clone())).await.is_err() {
+            env.sleep(POLL).await;
+        }
     }
 
     pub async fn clean_up(&self) -> Result<(), Status> {

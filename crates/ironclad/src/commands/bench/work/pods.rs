@@ -36,6 +36,9 @@ impl Observer for Watcher {
 }
 
 pub async fn run(bench: Arc<Bench>) -> Result<Vec<Figures>, Status> {
+    let account = bench.cluster.default_service_account(&bench.env);
+    let made = bench.env.timeout(LIMIT, account).await;
+    made.ok_or_else(|| Status::timeout("the namespace has no default service account", 0))?;
     let spec = WatchSpec {
         namespace: Some(bench.cluster.namespace.clone()),
         ..WatchSpec::all(GroupVersionKind::new("", "v1", "Pod"), "pods", true)
