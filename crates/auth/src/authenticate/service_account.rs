@@ -80,11 +80,34 @@ fn deleted_at(entry: &Entry) -> Option<Timestamp> {
     entry.object().deletion_timestamp()?.parse().ok()
 }
 
+/// The account, in the groups that token reviews name too.
 fn user_of(token: &VerifiedToken) -> User {
-    User {
+    super::authenticated(User {
         name: token.username(),
         uid: token.service_account.uid.clone(),
         groups: token.groups(),
         extra: token.extra().into_iter().map(|(key, values)| (key.to_owned(), values)).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_shows_an_account_in_its_groups() {
+        let token = VerifiedToken {
+            namespace: "web".into(),
+            service_account: ObjectRef { name: "builder".into(), uid: "u-1".into() },
+            binding: Binding::None,
+            id: "t-1".into(),
+            audiences: Vec::new(),
+            expires: None,
+            warn_after: None,
+        };
+        let user = user_of(&token);
+        assert_eq!((user.name.as_str(), user.uid.as_str()), ("system:serviceaccount:web:builder", "u-1"));
+        let groups = ["system:serviceaccounts", "system:serviceaccounts:web", super::super::AUTHENTICATED];
+        assert_eq!(user.groups, groups);
     }
 }
