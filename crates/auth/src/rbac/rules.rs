@@ -72,7 +72,10 @@ mod tests {
 
     #[test]
     fn a_resource_rule_covers_exactly_what_it_names() {
-        let table: &[(&[&str], &[&str], &[&str], Attributes, bool)] = &[
+        /// API groups, resources and names of the rule; what is asked; whether it is covered.
+        type Case =
+            (&'static [&'static str], &'static [&'static str], &'static [&'static str], Attributes, bool);
+        let table: &[Case] = &[
             (&[""], &["pods"], &[], ask("", "pods", "", "a"), true),
             (&[""], &["pods"], &[], ask("apps", "pods", "", "a"), false),
             (&["*"], &["pods"], &[], ask("apps", "pods", "", "a"), true),

@@ -33,9 +33,15 @@ pub async fn serve_dns(options: DnsOptions, env: Env, cancel: CancellationToken)
     let follow = async {
         let changed = Arc::new(Notify::new());
         let _watcher = watch(&options.zone_file, changed.clone());
+        let mut published = zone_file::Version::default();
         loop {
-            if let Some(found) = zone_file::read(&options.zone_file) {
+            // Looked at before it is read: a file that comes in between is read at the next look.
+            let version = zone_file::Version::of(&options.zone_file);
+            if version != published
+                && let Some(found) = zone_file::read(&options.zone_file)
+            {
                 publisher.publish(Arc::new(Records::build(&found.services, &found.slices, &zone)));
+                published = version;
             }
             tokio::select! {
                 () = changed.notified() => env.sleep(GATHER).await,

@@ -35,6 +35,23 @@ pub(super) fn write(path: &Path, services: &[Arc<Service>], slices: &[Arc<Endpoi
     std::fs::rename(&new, path)
 }
 
+/// What tells one version of the file from another: it is replaced, never changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Version {
+    inode: u64,
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+impl Version {
+    /// Of the file as it is now.
+    pub(super) fn of(path: &Path) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        let Ok(metadata) = std::fs::metadata(path) else { return Self::default() };
+        Self { inode: metadata.ino(), seconds: metadata.mtime(), nanoseconds: metadata.mtime_nsec() }
+    }
+}
+
 /// `None` if there is no such file yet, or nothing that can be read.
 pub(super) fn read(path: &Path) -> Option<Zone> {
     let bytes = std::fs::read(path).ok()?;

@@ -23,7 +23,21 @@ pub(super) async fn remove_host_ports() -> Result<bool, std::io::Error> {
             }
         }
     }
+    if any {
+        remove_empty_tables().await;
+    }
     Ok(any)
+}
+
+/// iptables over nf_tables leaves its table behind, with chains that do nothing.
+async fn remove_empty_tables() {
+    for (program, family) in [("iptables", "ip"), ("ip6tables", "ip6")] {
+        let over_nft = run(program, &["-V"]).await.is_some_and(|version| version.contains("nf_tables"));
+        let rules = run(program, &["-t", "nat", "-S"]).await.unwrap_or_default();
+        if over_nft && rules.lines().all(|rule| rule.starts_with("-P ") && rule.ends_with(" ACCEPT")) {
+            let _ = Command::new("nft").args(["delete", "table", family, "nat"]).output().await;
+        }
+    }
 }
 
 /// A rule of a built-in chain that leads to one of the plugin's.

@@ -16,11 +16,14 @@ use ironclad_env::BoxFuture;
 use super::Bench;
 use super::figures::Figures;
 
+/// Does the work once; its figures.
+type Run = fn(Arc<Bench>) -> BoxFuture<'static, Result<Vec<Figures>, Status>>;
+
 pub struct Work {
     pub name: &'static str,
     pub about: &'static str,
     pub by_default: bool,
-    pub run: fn(Arc<Bench>) -> BoxFuture<'static, Result<Vec<Figures>, Status>>,
+    pub run: Run,
 }
 
 pub const WORK: &[Work] = &[
