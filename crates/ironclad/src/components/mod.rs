@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A component is one file and one line in [`server`] or [`up`]. What it makes for those after it goes into
-//! [`Made`]; a test holds that no component asks for what nobody before it has made.
+//! [`Made`]; a test starts the first list, so that none asks for what nobody before it has made.
 
 pub mod agent;
 mod api_server;
@@ -153,5 +153,37 @@ impl Made {
 
     pub fn tokens(&self) -> &Arc<dyn ironclad_engine::gate::TokenAuthenticator> {
         self.tokens.as_ref().expect(ORDER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ironclad_client::Cache;
+    use ironclad_env::RealEnv;
+
+    use super::*;
+
+    fn context(folder: &std::path::Path) -> Context {
+        let mut config = Config { data: folder.join("data"), run: folder.join("run"), ..Config::default() };
+        config.api.listen = ([127, 0, 0, 1], 0).into();
+        let machine = Machine {
+            hostname: "test".into(),
+            node_name: "test".into(),
+            addresses: vec![[192, 0, 2, 10].into()],
+        };
+        Context { env: RealEnv::shared(), config: Arc::new(config), machine, made: Made::default() }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_control_plane_starts_in_its_order_once_and_stops() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut context = context(folder.path());
+        let started = Started::start(server(), &mut context, &Progress::Lines).await;
+        let started = started.unwrap_or_else(|failure| panic!("{failure}"));
+        let namespaces = ironclad_api::GroupResource::new("", "namespaces");
+        assert_eq!(context.made.engine().cache().list(&namespaces, None).len(), 4);
+        let second = Started::start(server(), &mut self::context(folder.path()), &Progress::Lines).await;
+        assert_eq!(second.err().map(|failure| failure.exit), Some(crate::failure::Exit::Instance));
+        started.stop().await;
     }
 }
