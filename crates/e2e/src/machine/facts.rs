@@ -51,11 +51,22 @@ fn mounts() -> anyhow::Result<Vec<String>> {
     Ok(text.lines().filter_map(|line| line.split(' ').nth(4).map(str::to_owned)).collect())
 }
 
-/// The folders of the cgroup file systems, a few levels deep.
+/// The folders of the cgroup file systems, a few levels deep; without those beside this process's own, where
+/// whoever started it makes groups for others.
 fn cgroups() -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     folders(Path::new("/sys/fs/cgroup"), 3, &mut found);
+    let others: Vec<String> =
+        fs::read_to_string("/proc/self/cgroup")?.lines().filter_map(neighbourhood).collect();
+    found.retain(|folder| !others.iter().any(|other| folder.contains(other)));
     Ok(found)
+}
+
+/// `4:memory:/launcher/one` to `/launcher/`; nothing for a group that stands at the root.
+fn neighbourhood(line: &str) -> Option<String> {
+    let group = line.splitn(3, ':').nth(2)?;
+    let (above, _) = group.rsplit_once('/')?;
+    (!above.is_empty()).then(|| format!("{above}/"))
 }
 
 fn folders(folder: &Path, levels: u32, found: &mut Vec<String>) {
