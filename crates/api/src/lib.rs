@@ -7,6 +7,7 @@ pub mod duration;
 pub mod entry;
 pub mod field;
 pub mod fields;
+pub mod go_regex;
 pub mod goprint;
 pub mod gvk;
 pub mod intstr;

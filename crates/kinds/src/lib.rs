@@ -6,7 +6,6 @@
 
 mod columns;
 mod endpoint_address;
-mod go_regex;
 mod json_path;
 mod json_schema;
 mod spec;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::format::Format;
 use super::{Additional, ListType, Pattern, Rules, number, text};
-use crate::go_regex;
+use ironclad_api::go_regex;
 
 type Keywords = Map<String, Value>;
 

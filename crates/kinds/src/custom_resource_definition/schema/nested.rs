@@ -4,7 +4,7 @@ use ironclad_api::field::{FieldError, FieldErrors, Path};
 use serde_json::Value;
 
 use super::{Keywords, many, named, one, text};
-use crate::go_regex;
+use ironclad_api::go_regex;
 
 /// What only the structure itself may say, and how it has to be left out.
 const FORBIDDEN: [(&str, &str); 12] = [

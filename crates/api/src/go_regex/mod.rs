@@ -15,7 +15,7 @@ use regex::{Regex, RegexBuilder};
 const SIZE_LIMIT: usize = 4 << 20;
 
 /// Compiles a Go pattern; the error is Go's text.
-pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+pub fn compile(pattern: &str) -> Result<Regex, String> {
     let translated = translate::translate(pattern)
         .map_err(|error| format!("error parsing regexp: {}: `{}`", error.what, error.at))?;
     RegexBuilder::new(&translated).size_limit(SIZE_LIMIT).build().map_err(|_| {
