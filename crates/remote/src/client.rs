@@ -59,12 +59,16 @@ impl RemoteClient {
         if uri.scheme().is_none() || uri.authority().is_none() {
             return Err(bad("it needs a scheme and a host".into()));
         }
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        // A body follows its headers in a packet of its own, which must not wait for a delayed acknowledgement.
+        tcp.set_nodelay(true);
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
             .enable_http2()
-            .build();
+            .wrap_connector(tcp);
         let http = HttpClient::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
