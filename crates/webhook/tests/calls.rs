@@ -1,0 +1,113 @@
+//! Calls of a real HTTPS server.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ironclad_env::RealEnv;
+use ironclad_webhook::resolver::NoServices;
+use ironclad_webhook::testing::{Reply, Server};
+use ironclad_webhook::{Caller, Deadline, Endpoint, Place};
+use serde_json::json;
+
+const NAMES: &[&str] = &["hook.ns.svc"];
+
+async fn server() -> Server {
+    let answer = |path: &str, _: &serde_json::Value| match path.split('?').next().unwrap_or_default() {
+        "/slow" => Reply { delay: Duration::from_secs(5), ..Reply::json(&json!({})) },
+        "/empty" => Reply { body: String::new(), ..Reply::json(&json!({})) },
+        "/missing" => {
+            Reply { code: 404, content_type: "text/plain", ..Reply::json(&json!("404 page not found")) }
+        }
+        "/broken" => {
+            Reply { code: 500, content_type: "text/plain", body: "oh\n".into(), delay: Duration::ZERO }
+        }
+        "/status" => {
+            let status =
+                json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no" });
+            Reply { code: 403, ..Reply::json(&status) }
+        }
+        _ => Reply::json(&json!({ "fine": true })),
+    };
+    Server::start(&RealEnv::shared(), NAMES, Box::new(answer)).await
+}
+
+fn service(name: &str, ca_bundle: &[u8]) -> Endpoint {
+    let place =
+        Place::Service { namespace: "ns".into(), name: name.into(), port: 8443, path: "/fine/".into() };
+    Endpoint { place, ca_bundle: ca_bundle.to_vec() }
+}
+
+async fn check(caller: &Caller, endpoint: &Endpoint, want: Result<&str, &str>) {
+    let answer = caller.post(endpoint, Bytes::from_static(b"{}"), Deadline::Told { seconds: 1 }).await;
+    let answer = answer.map(|body| String::from_utf8_lossy(&body).into_owned());
+    let answer = answer.map_err(|error| error.to_string());
+    assert_eq!(answer.as_deref().map_err(String::as_str), want, "{endpoint:?}");
+}
+
+#[tokio::test]
+async fn an_answer_or_the_words_of_gos_client_come_back() {
+    let server = server().await;
+    let caller = Caller::new(RealEnv::shared(), server.resolver());
+    let at = |path: &str| server.at(path);
+    check(&caller, &at("/fine"), Ok("{\"fine\":true}")).await;
+    check(&caller, &service("hook", &server.ca_bundle), Ok("{\"fine\":true}")).await;
+    let slow = format!("Post \"https://{}/slow?timeout=1s\": context deadline exceeded", server.address);
+    check(&caller, &at("/slow"), Err(&slow)).await;
+    let empty = "0-length response with status code: 200 and content type: application/json";
+    check(&caller, &at("/empty"), Err(empty)).await;
+    check(&caller, &at("/missing"), Err("the server could not find the requested resource")).await;
+    let broken = "an error on the server (\"oh\") has prevented the request from succeeding";
+    check(&caller, &at("/broken"), Err(broken)).await;
+    check(&caller, &at("/status"), Err("no")).await;
+    let name = "Post \"https://other.ns.svc:8443/fine?timeout=1s\": tls: failed to verify certificate: x509: \
+                certificate is valid for hook.ns.svc, 127.0.0.1, not other.ns.svc";
+    check(&caller, &service("other", &server.ca_bundle), Err(name)).await;
+    let paths: Vec<String> = server.seen.lock().iter().map(|(path, _)| path.clone()).collect();
+    assert_eq!(paths[..2], ["/fine?timeout=1s", "/fine?timeout=1s"]);
+}
+
+#[tokio::test]
+async fn only_the_bundle_is_believed() {
+    let (server, other) = (server().await, server().await);
+    let caller = Caller::new(RealEnv::shared(), server.resolver());
+    for bundle in [&other.ca_bundle, &Vec::new()] {
+        let why = "Post \"https://hook.ns.svc:8443/fine?timeout=1s\": tls: failed to verify certificate: x509: \
+                   certificate signed by unknown authority";
+        check(&caller, &service("hook", bundle), Err(why)).await;
+    }
+    let bundle = Endpoint { ca_bundle: b"no PEM".to_vec(), ..server.at("/") };
+    check(&caller, &bundle, Err("unable to load root certificates: unable to parse bytes as PEM block"))
+        .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_reached_is_said() {
+    let address = server().await.address;
+    let caller = Caller::new(RealEnv::shared(), Arc::new(NoServices));
+    let url = |url: String| Endpoint { place: Place::Url(url), ca_bundle: Vec::new() };
+    // The server is gone with its statement.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let refused =
+        format!("Post \"https://{address}/a?timeout=1s\": dial tcp {address}: connect: connection refused");
+    check(&caller, &url(format!("https://{address}/a")), Err(&refused)).await;
+    let missing = "Post \"https://hook.ns.svc:8443/fine?timeout=1s\": service \"hook\" not found";
+    check(&caller, &service("hook", b""), Err(missing)).await;
+    let plain = "Unparsable URL: parse \"http://a/b\": it is not an https URL";
+    check(&caller, &url("http://a/b".into()), Err(plain)).await;
+}
+
+#[tokio::test]
+async fn calls_share_a_connection_and_survive_its_end() {
+    let server = server().await;
+    let caller = Caller::new(RealEnv::shared(), server.resolver());
+    for _ in 0..3 {
+        check(&caller, &server.at("/fine"), Ok("{\"fine\":true}")).await;
+    }
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+    // A call that is given up takes its connection with it.
+    let slow = format!("Post \"https://{}/slow?timeout=1s\": context deadline exceeded", server.address);
+    check(&caller, &server.at("/slow"), Err(&slow)).await;
+    check(&caller, &server.at("/fine"), Ok("{\"fine\":true}")).await;
+}
