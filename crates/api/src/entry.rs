@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::object::{Object, ObjectKey};
 use crate::protobuf::{self, EncodeError};
+use crate::ties::Ties;
 
 /// A committed object: its JSON exactly as it is served, with what indexes and
 /// watchers ask for parsed beside it. Immutable; a new version is a new entry.
@@ -19,6 +20,7 @@ pub struct Entry {
     pub revision: u64,
     pub labels: BTreeMap<String, String>,
     fields: Fields,
+    ties: OnceLock<Ties>,
     /// Carries its resourceVersion already.
     pub json: Bytes,
     typed: OnceLock<Option<Arc<dyn Any + Send + Sync>>>,
@@ -56,12 +58,15 @@ pub struct EntryMeta {
     pub uid: String,
     pub labels: BTreeMap<String, String>,
     pub fields: Fields,
+    /// Read at first use where it is not given.
+    pub ties: OnceLock<Ties>,
 }
 
 impl Entry {
     pub fn new(meta: EntryMeta, revision: u64, json: Bytes) -> Self {
-        let EntryMeta { key, uid, labels, fields } = meta;
-        Self { key, uid, revision, labels, fields, json, typed: OnceLock::new(), protobuf: OnceLock::new() }
+        let EntryMeta { key, uid, labels, fields, ties } = meta;
+        let (typed, protobuf) = (OnceLock::new(), OnceLock::new());
+        Self { key, uid, revision, labels, fields, ties, json, typed, protobuf }
     }
 
     /// What is parsed of it, for another entry of the same object.
@@ -71,7 +76,13 @@ impl Entry {
             uid: self.uid.clone(),
             labels: self.labels.clone(),
             fields: self.fields.clone(),
+            ties: self.ties.clone(),
         }
+    }
+
+    /// Who owns it and whether it is going.
+    pub fn ties(&self) -> &Ties {
+        self.ties.get_or_init(|| Ties::read(&self.json))
     }
 
     /// A selectable field's text, `metadata.name` and `metadata.namespace` included.

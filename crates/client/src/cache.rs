@@ -32,6 +32,37 @@ pub struct CachedResource {
     pub namespaced: bool,
 }
 
+/// What objects can be asked for by, beside their keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By<'a> {
+    /// The objects of a namespace whose managing owner has this uid; those without one if it is empty.
+    Controller { namespace: &'a str, uid: &'a str },
+    /// The objects of all namespaces that have this text in a selectable field.
+    Field { name: &'a str, value: &'a str },
+}
+
+impl By<'_> {
+    fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Controller { namespace, .. } => Some(namespace),
+            Self::Field { .. } => None,
+        }
+    }
+
+    fn picks(&self, entry: &Entry) -> bool {
+        match self {
+            Self::Controller { uid, .. } => {
+                entry.ties().controller.as_ref().map_or("", |owner| &*owner.uid) == *uid
+            }
+            Self::Field { name, value } => match entry.field(name) {
+                Some(text) => text == *value,
+                // An entry that came over the wire knows no fields.
+                None => entry.object().str_at(&name.split('.').collect::<Vec<_>>()) == *value,
+            },
+        }
+    }
+}
+
 /// Told of every change, in commit order, on the task that applies it.
 pub trait Observer: Send + Sync + 'static {
     /// Must return at once: put what is to be done on a queue.
@@ -46,6 +77,14 @@ pub trait Cache: Send + Sync + 'static {
 
     /// The objects of a namespace, or of all with `None`, in key order.
     fn list(&self, resource: &GroupResource, namespace: Option<&str>) -> Vec<Arc<Entry>>;
+
+    /// The objects that are filed so, in key order. An index where the cache has one; a look at all
+    /// objects where it has not.
+    fn find(&self, resource: &GroupResource, by: &By<'_>) -> Vec<Arc<Entry>> {
+        let mut entries = self.list(resource, by.namespace());
+        entries.retain(|entry| by.picks(entry));
+        entries
+    }
 
     /// Calls `observer` for every change of `resources` from now on; an empty list
     /// means all resources, custom ones included. What is cached already is

@@ -14,6 +14,7 @@ pub mod ownership;
 pub mod pod_gc;
 pub mod pods;
 pub mod replicaset;
+pub mod resource_quota;
 pub mod resources;
 pub mod root_ca;
 pub mod selectors;
@@ -38,13 +39,16 @@ pub fn all(settings: &Settings) -> Vec<Arc<dyn Controller>> {
         Arc::new(deployment::DeploymentController),
         Arc::new(service_endpoints::endpoints::EndpointsController),
         Arc::new(service_endpoints::slices::EndpointSlices),
+        Arc::new(service_endpoints::mirroring::EndpointSliceMirroring),
         Arc::new(garbage_collector::GarbageCollector::default()),
         Arc::new(job::JobController::default()),
         Arc::new(namespace::NamespaceLifecycle),
         Arc::new(node_lifecycle::NodeLifecycle::default()),
         Arc::new(node_lifecycle::eviction::TaintEviction),
         Arc::new(pod_gc::PodGc),
-        Arc::new(replicaset::ReplicaSetController),
+        Arc::new(replicaset::PodSets::replica_sets()),
+        Arc::new(replicaset::PodSets::replication_controllers()),
+        Arc::new(resource_quota::ResourceQuotas),
         Arc::new(root_ca::RootCaPublisher::new(settings.root_ca.clone())),
         Arc::new(service_account::ServiceAccounts),
         Arc::new(ttl_after_finished::TtlAfterFinished),

@@ -1,4 +1,7 @@
-//! Namespace lifecycle: a namespace that is being deleted is emptied, then let go.
+//! Namespace lifecycle: a namespace that is being deleted is emptied, its pods first, then let go.
+//!
+//! Pods go before what protects and serves them (network policies, secrets, the objects that their
+//! finalizers' controllers need): KEP-5080.
 //!
 //! Its conditions say what it still waits for, in upstream's words
 //! (`k8s.io/api/core/v1` `NamespaceConditionType`).
@@ -14,7 +17,7 @@ use ironclad_control::{Controller, Plan, View, Watch, Write};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::resources::NAMESPACES;
+use crate::resources::{NAMESPACES, PODS};
 
 /// The finalizer in `spec.finalizers` that this controller removes.
 const FINALIZER: &str = "kubernetes";
@@ -81,14 +84,20 @@ fn empty(
     if let Some(write) = report(namespace, remaining, view, now) {
         plan.then(write);
     }
-    let deletes = remaining.iter().flat_map(|(held, entries)| entries.iter().map(move |entry| (held, entry)));
-    let pending = deletes.filter(|(_, entry)| entry.object().deletion_timestamp().is_none());
-    let stage = pending.take(BATCH).map(|(held, entry)| {
+    let pods_first = remaining.iter().any(|(held, _)| is_pods(held));
+    let now = remaining.iter().filter(|(held, _)| is_pods(held) || !pods_first);
+    let deletes = now.flat_map(|(held, entries)| entries.iter().map(move |entry| (held, entry)));
+    let mut pending = deletes.filter(|(_, entry)| !entry.ties().deleting);
+    let stage = pending.by_ref().take(BATCH).map(|(held, entry)| {
         Write::delete(Target::object(held.resource.clone(), &entry.key), entry.uid.clone())
     });
     plan.stages.push(stage.collect());
-    plan.requeue_in(LOOK_AGAIN);
+    plan.requeue_in(if pending.next().is_some() { Duration::ZERO } else { LOOK_AGAIN });
     plan
+}
+
+fn is_pods(held: &CachedResource) -> bool {
+    held.resource.group_resource() == PODS.group_resource()
 }
 
 /// The namespace's conditions, if they changed.
@@ -195,7 +204,8 @@ fn remaining_message(remaining: &[(CachedResource, Vec<Arc<Entry>>)]) -> String 
 
 fn finalizers_of(remaining: &[(CachedResource, Vec<Arc<Entry>>)]) -> BTreeMap<String, usize> {
     let mut held = BTreeMap::new();
-    for entry in remaining.iter().flat_map(|(_, entries)| entries) {
+    let entries = remaining.iter().flat_map(|(_, entries)| entries);
+    for entry in entries.filter(|entry| entry.ties().held) {
         for finalizer in entry.object().finalizers() {
             *held.entry(finalizer.to_owned()).or_default() += 1;
         }
@@ -212,5 +222,5 @@ fn finalizers_message(held: &BTreeMap<String, usize>) -> String {
 /// Whether the namespace exists and is not being deleted.
 pub fn is_active(cache: &dyn Cache, name: &str) -> bool {
     let entry = cache.get(&NAMESPACES.group_resource(), &ObjectKey::cluster(name));
-    entry.is_some_and(|entry| entry.object().deletion_timestamp().is_none())
+    entry.is_some_and(|entry| !entry.ties().deleting)
 }

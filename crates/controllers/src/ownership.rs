@@ -1,11 +1,13 @@
 //! Controllers and the objects that they own: references, adoption, release.
 
+use std::sync::Arc;
+
 use ironclad_api::ObjectKey;
-use ironclad_client::Change;
-use ironclad_client::PatchKind;
-use ironclad_client::cache::Cache;
+use ironclad_client::typed::CacheExt;
+use ironclad_client::{By, Cache, Change, PatchKind};
 use ironclad_control::{Watch, Write};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::resources::Resource;
@@ -44,18 +46,16 @@ pub fn watch_owned_or_matching(
         if !owners.is_empty() {
             return owners;
         }
-        let metadata = metadata_of(change.entry());
-        let orphan = controller_of(&metadata).is_none();
-        if orphan { candidates(&metadata, cache) } else { Vec::new() }
+        let orphan = change.entry().ties().controller.is_none();
+        if orphan { candidates(&metadata_of(change.entry()), cache) } else { Vec::new() }
     })
 }
 
 fn owners_of(change: &Change, kind: &str) -> Vec<ObjectKey> {
     let mut keys = Vec::new();
     for entry in [&change.old, &change.new].into_iter().flatten() {
-        let metadata = metadata_of(entry);
-        let owner = controller_of(&metadata).filter(|owner| owner.kind == kind);
-        let key = owner.map(|owner| ObjectKey::new(entry.key.namespace.clone(), owner.name.clone()));
+        let owner = entry.ties().controller.as_ref().filter(|owner| &*owner.kind == kind);
+        let key = owner.map(|owner| ObjectKey::new(entry.key.namespace.clone(), &*owner.name));
         keys.extend(key.filter(|key| !keys.contains(key)));
     }
     keys
@@ -69,6 +69,22 @@ fn metadata_of(entry: &ironclad_api::Entry) -> ObjectMeta {
         metadata: ObjectMeta,
     }
     serde_json::from_slice::<Head>(&entry.json).map(|head| head.metadata).unwrap_or_default()
+}
+
+/// What [`claim`] is to be asked about: the objects that the owner manages, and those of its
+/// namespace that nobody does.
+pub fn claimable<T: DeserializeOwned + Send + Sync + 'static>(
+    cache: &dyn Cache,
+    resource: Resource,
+    owner: &ObjectMeta,
+) -> Vec<Arc<T>> {
+    let namespace = owner.namespace.as_deref().unwrap_or_default();
+    let managed_by = |uid| cache.find_as::<T>(&resource.group_resource(), &By::Controller { namespace, uid });
+    let mut objects = managed_by("");
+    if let Some(uid) = owner.uid.as_deref().filter(|uid| !uid.is_empty()) {
+        objects.extend(managed_by(uid));
+    }
+    objects
 }
 
 /// What an owner makes of an object of its namespace.

@@ -4,11 +4,20 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ironclad_client::typed::CacheExt;
+use ironclad_client::{By, Cache};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Pod, PodCondition, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
+use crate::resources::PODS;
+
 const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
+/// The pods that are bound to a node.
+pub fn on_node(cache: &dyn Cache, node: &str) -> Vec<Arc<Pod>> {
+    cache.find_as(&PODS.group_resource(), &By::Field { name: "spec.nodeName", value: node })
+}
 
 pub fn phase(pod: &Pod) -> &str {
     pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Pending")

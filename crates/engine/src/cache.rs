@@ -7,6 +7,7 @@
 mod applied;
 pub mod applier;
 mod entries;
+pub mod index;
 mod load;
 pub mod log;
 pub mod objects;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ironclad_api::{Entry, GroupResource, ObjectKey};
 use ironclad_client::cache::CachedResource;
-use ironclad_client::{Cache, Change, Observer};
+use ironclad_client::{By, Cache, Change, Observer};
 use parking_lot::{Mutex, RwLock};
 
 pub use applied::Applied;
@@ -86,6 +87,10 @@ impl Cache for Cluster {
 
     fn list(&self, resource: &GroupResource, namespace: Option<&str>) -> Vec<Arc<Entry>> {
         self.kind(resource).map(|kind| kind.objects.list(namespace)).unwrap_or_default()
+    }
+
+    fn find(&self, resource: &GroupResource, by: &By<'_>) -> Vec<Arc<Entry>> {
+        self.kind(resource).map(|kind| kind.objects.find(by)).unwrap_or_default()
     }
 
     fn observe(&self, resources: &[GroupResource], observer: Arc<dyn Observer>) {

@@ -54,7 +54,7 @@ pub(super) enum Fate {
     /// Being deleted in the foreground: it waits for its dependents.
     WaitingForDependents,
     Gone,
-    /// Nobody serves its kind, so it cannot be told.
+    /// It cannot be told: nobody serves its kind, or it would be in a namespace and the dependent is not.
     Unknown,
 }
 
@@ -91,10 +91,6 @@ impl Graph {
         uids.filter_map(|uid| state.nodes.get(uid).cloned()).collect()
     }
 
-    pub(super) fn has_dependents(&self, uid: &str) -> bool {
-        self.0.read().dependents.get(uid).is_some_and(|uids| !uids.is_empty())
-    }
-
     /// Whether `owner`, as `dependent` names it, lives. An owner must be in the dependent's own
     /// namespace or cluster-scoped, and be what the reference says it is.
     pub(super) fn fate(&self, cache: &dyn Cache, dependent: &Node, owner: &Owner) -> Fate {
@@ -107,6 +103,9 @@ impl Graph {
             .find(|held| held.kind.group == group && held.kind.kind == owner.kind);
         let Some(held) = served else { return Fate::Unknown };
         let namespace = if held.namespaced { dependent.key.namespace.as_str() } else { "" };
+        if held.namespaced && namespace.is_empty() {
+            return Fate::Unknown;
+        }
         let key = ObjectKey::new(namespace, owner.name.clone());
         let entry = cache.get(&held.resource.group_resource(), &key).filter(|entry| entry.uid == owner.uid);
         match (entry, self.node(&owner.uid)) {
@@ -149,7 +148,7 @@ impl State {
 }
 
 impl Node {
-    fn waits_for_dependents(&self) -> bool {
+    pub(super) fn waits_for_dependents(&self) -> bool {
         self.deleting && self.finalizers.iter().any(|finalizer| finalizer == super::FOREGROUND)
     }
 }
@@ -164,7 +163,6 @@ struct Head {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct HeadMeta {
-    deletion_timestamp: Option<String>,
     #[serde(default)]
     finalizers: Vec<String>,
     #[serde(default)]
@@ -174,14 +172,15 @@ struct HeadMeta {
 /// `None` for objects that do not concern the collector: they own nothing that says so, have no
 /// owners and are not being deleted.
 fn read(entry: &Entry, resource: &GroupResource) -> Option<Node> {
+    let ties = entry.ties();
+    if !ties.owned && !ties.deleting {
+        return None;
+    }
     let head: Head = serde_json::from_slice(&entry.json).ok()?;
     let version = GroupVersion::parse(&head.api_version)?.version;
     let owners: Vec<Owner> =
         head.metadata.owner_references.iter().filter_map(|owner| Owner::deserialize(owner).ok()).collect();
-    let deleting = head.metadata.deletion_timestamp.is_some();
-    if owners.is_empty() && !deleting {
-        return None;
-    }
+    let deleting = ties.deleting;
     Some(Node {
         uid: entry.uid.clone(),
         key: entry.key.clone(),

@@ -7,13 +7,16 @@
 //! # Guarantees
 //! - A dependent is deleted only when every owner that it names is gone; while one lives,
 //!   references to the others are removed.
-//! - An owner whose kind nobody serves is neither alive nor gone: its dependents are left alone.
+//! - An owner whose kind nobody serves is neither alive nor gone: its dependents are left alone. So
+//!   are cluster-scoped objects that name an owner in a namespace, which cannot be.
+//! - Objects that own each other in a circle do not hold each other back.
 //!
 //! Source: <https://kubernetes.io/docs/concepts/architecture/garbage-collection/>.
 
 mod graph;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ironclad_api::ObjectKey;
 use ironclad_api::params::{DeleteOptions, Preconditions, PropagationPolicy};
@@ -26,6 +29,8 @@ use graph::{Fate, Graph, Node};
 
 const FOREGROUND: &str = "foregroundDeletion";
 const ORPHAN: &str = "orphan";
+/// An owner whose kind is not served is looked for again after this: the kind may come back.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 #[derive(Default)]
 pub struct GarbageCollector {
@@ -75,19 +80,28 @@ impl GarbageCollector {
                 Fate::Unknown => unknown += 1,
             }
         }
-        match (alive + unknown, gone.len(), waiting.len()) {
+        match (alive, gone.len(), waiting.len()) {
+            _ if unknown > 0 => plan.requeue_in(LOOK_AGAIN),
             (0, _, 0) => plan.and(delete(node, None)),
-            // The owner waits for us in turn: what depends on us goes first.
-            (0, _, _) if self.graph.has_dependents(&node.uid) => {
-                plan.and(delete(node, Some(PropagationPolicy::Foreground)));
-            }
-            (0, _, _) => plan.and(delete(node, None)),
+            (0, _, _) => plan.and(self.make_way(node)),
             (_, 0, 0) => {}
-            (_, _, _) if unknown == 0 => {
+            _ => {
                 gone.append(&mut waiting);
                 plan.and(drop_owners(node, &gone));
             }
-            _ => {}
+        }
+    }
+
+    /// The last owners wait for the object, and what depends on the object goes before it. If that
+    /// waits for its own dependents too, it may be waiting for the owners: then the object stops
+    /// blocking them first.
+    fn make_way(&self, node: &Node) -> Write {
+        let dependents = self.graph.dependents(&node.uid);
+        let circle = dependents.iter().any(Node::waits_for_dependents);
+        match dependents.is_empty() {
+            true => delete(node, None),
+            false if circle && node.owners.iter().any(|owner| owner.blocks) => stop_blocking(node),
+            false => delete(node, Some(PropagationPolicy::Foreground)),
         }
     }
 
@@ -136,6 +150,14 @@ fn drop_owners(node: &Node, uids: &[String]) -> Write {
     let kept: Vec<&Value> =
         node.references.iter().filter(|r| !uids.iter().any(|uid| r["uid"] == **uid)).collect();
     merge(node, json!({ "ownerReferences": kept }))
+}
+
+fn stop_blocking(node: &Node) -> Write {
+    let mut references = node.references.clone();
+    for reference in references.iter_mut().filter_map(Value::as_object_mut) {
+        reference.insert("blockOwnerDeletion".into(), false.into());
+    }
+    merge(node, json!({ "ownerReferences": references }))
 }
 
 fn drop_finalizer(node: &Node, finalizer: &str) -> Write {

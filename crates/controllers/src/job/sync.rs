@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use ironclad_api::Object;
 use ironclad_client::PatchKind;
-use ironclad_client::typed::CacheExt;
 use ironclad_control::{EventRecord, EventType, Plan, Tell, View, Write};
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::{Job, JobSpec, JobStatus};
@@ -57,7 +56,7 @@ fn claim_pods(view: &View<'_>, job: &Job, spec: &JobSpec) -> (Vec<Arc<Pod>>, Vec
     let meta = &job.metadata;
     let selector = selector(spec);
     let (mut owned, mut writes) = (Vec::new(), Vec::new());
-    for pod in view.cache.list_as::<Pod>(&PODS.group_resource(), meta.namespace.as_deref()) {
+    for pod in ownership::claimable::<Pod>(view.cache, PODS, meta) {
         match claim(meta, &pod.metadata, selector.matches(pod.metadata.labels.as_ref())) {
             Claim::Owned => owned.push(pod),
             Claim::Adopt => writes.push(adopt(&pod, reference(job))),

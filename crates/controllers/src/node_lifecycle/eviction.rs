@@ -13,6 +13,7 @@ use k8s_openapi::api::core::v1::{Node, Pod, Taint, Toleration};
 use serde_json::json;
 
 use crate::ownership::{event_reference, key_of};
+use crate::pods;
 use crate::resources::{NODES, PODS};
 
 pub struct TaintEviction;
@@ -42,10 +43,8 @@ impl Controller for TaintEviction {
         if taints.is_empty() {
             return plan;
         }
-        for pod in view.cache.list_as::<Pod>(&PODS.group_resource(), None) {
-            let here =
-                pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(key.name.as_str());
-            if !here || pod.metadata.deletion_timestamp.is_some() {
+        for pod in pods::on_node(view.cache, &key.name) {
+            if pod.metadata.deletion_timestamp.is_some() {
                 continue;
             }
             match stays_until(&pod, &taints, now) {

@@ -20,7 +20,7 @@ use ironclad_client::typed::CacheExt;
 use ironclad_control::{Controller, EventRecord, EventType, Plan, View, Watch, Write};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{Node, Pod, Taint};
+use k8s_openapi::api::core::v1::{Node, Taint};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -213,12 +213,7 @@ fn taint(node: &Node, now: Timestamp, plan: &mut Plan) {
 }
 
 fn mark_pods_not_ready(cache: &dyn Cache, node: &ObjectKey, now: Timestamp, plan: &mut Plan) {
-    let pods = cache.list_as::<Pod>(&PODS.group_resource(), None);
-    let here = pods.iter().filter(|pod| {
-        pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(node.name.as_str())
-            && pods::is_ready(pod)
-    });
-    for pod in here {
+    for pod in pods::on_node(cache, &node.name).iter().filter(|pod| pods::is_ready(pod)) {
         plan.and(Write::Patch {
             target: PODS.status(&key_of(&pod.metadata)),
             kind: PatchKind::Strategic,

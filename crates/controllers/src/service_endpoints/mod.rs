@@ -1,9 +1,11 @@
 //! What stands behind a Service: its pods' addresses and ports, published as
-//! [`slices`] (EndpointSlice) and in the older form, [`endpoints`] (Endpoints).
+//! [`slices`] (EndpointSlice) and in the older form, [`endpoints`] (Endpoints). Endpoints that are
+//! kept by hand are [mirrored](mirroring) into slices.
 //!
 //! Source: <https://kubernetes.io/docs/concepts/services-networking/service/>.
 
 pub mod endpoints;
+pub mod mirroring;
 pub mod slices;
 
 use std::collections::BTreeMap;

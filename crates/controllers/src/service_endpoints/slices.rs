@@ -20,8 +20,8 @@ use super::{addresses, hostname, inherited_labels, publishes_not_ready, target_p
 use crate::ownership::{controller_reference, key_of};
 use crate::resources::{ENDPOINT_SLICES, NODES, SERVICES};
 
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
-const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+pub(super) const SERVICE_NAME: &str = "kubernetes.io/service-name";
+pub(super) const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 const MANAGER: &str = "endpointslice-controller.k8s.io";
 const ZONE: &str = "topology.kubernetes.io/zone";
 const MAX_ENDPOINTS: usize = 100;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use ironclad_api::{Entry, ObjectKey};
+use ironclad_client::By;
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
 use super::applied::Applied;
+use super::index::Indexes;
 use super::log::{Log, Record};
 use super::sorted::Sorted;
 
@@ -20,6 +22,7 @@ pub struct Objects {
 #[derive(Default)]
 struct State {
     sorted: Sorted,
+    indexes: Indexes,
     log: Log,
     /// The newest revision that changed this resource.
     changed: u64,
@@ -78,19 +81,35 @@ impl Objects {
         sorted.range(namespace, None).cloned().collect()
     }
 
+    /// The entries that are filed so, in key order. The first who asks makes the index.
+    pub fn find(&self, by: &By<'_>) -> Vec<Arc<Entry>> {
+        let state = self.state.read();
+        if let Some(found) = state.indexes.find(by, &state.sorted) {
+            return found;
+        }
+        drop(state);
+        let mut state = self.state.write();
+        let State { sorted, indexes, .. } = &mut *state;
+        indexes.add(by, sorted);
+        indexes.find(by, sorted).unwrap_or_default()
+    }
+
     // === the applier's side ===
 
     /// Takes over what the store held at `revision`.
     pub fn load(&self, sorted: Sorted, revision: u64) {
         let mut state = self.state.write();
         let changed = sorted.range(None, None).map(|entry| entry.revision).max().unwrap_or(0);
-        *state = State { sorted, log: Log::starting_after(revision), changed };
+        state.indexes.rebuild(&sorted);
+        let indexes = std::mem::take(&mut state.indexes);
+        *state = State { sorted, indexes, log: Log::starting_after(revision), changed };
     }
 
     /// Takes over what the store holds at `revision`, when it is not known how it came about:
     /// all watchers must list anew.
     pub fn reload(&self, sorted: Sorted, revision: u64) {
         let mut state = self.state.write();
+        state.indexes.rebuild(&sorted);
         state.sorted = sorted;
         state.changed = revision;
         state.log.reset(revision);
@@ -104,8 +123,14 @@ impl Objects {
         for record in records {
             state.changed = record.revision();
             match record.event {
-                crate::codec::EventType::Deleted => drop(state.sorted.remove(&record.entry.key)),
-                _ => drop(state.sorted.insert(record.entry.clone())),
+                crate::codec::EventType::Deleted => {
+                    let old = state.sorted.remove(&record.entry.key);
+                    state.indexes.update(old.as_ref(), None);
+                }
+                _ => {
+                    let old = state.sorted.insert(record.entry.clone());
+                    state.indexes.update(old.as_ref(), Some(&record.entry));
+                }
             }
             state.log.push(record);
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use ironclad_api::entry::{EntryMeta, FieldReader};
+use ironclad_api::ties::{OwnerHead, Ties};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::strategy::SelectableField;
@@ -135,7 +136,7 @@ impl Visitor<'_> for Key {
     }
 }
 
-/// Reads name, namespace, uid and labels.
+/// Reads name, namespace, uid, labels and ties.
 struct Meta<'a>(&'a mut Option<EntryMeta>);
 
 impl<'de> DeserializeSeed<'de> for Meta<'_> {
@@ -155,19 +156,36 @@ impl<'de> Visitor<'de> for Meta<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let meta = self.0.insert(EntryMeta::default());
-        let names = &["name", "namespace", "uid", "labels", "managedFields"];
+        let names = &[
+            "name",
+            "namespace",
+            "uid",
+            "labels",
+            "managedFields",
+            "ownerReferences",
+            "deletionTimestamp",
+            "finalizers",
+        ];
+        let mut ties = Ties::default();
         while let Some(key) = map.next_key_seed(Key(names))? {
             match key {
                 0 => meta.key.name = map.next_value()?,
                 1 => meta.key.namespace = map.next_value()?,
                 2 => meta.uid = map.next_value()?,
                 3 => meta.labels = map.next_value::<Option<BTreeMap<String, String>>>()?.unwrap_or_default(),
-                4 if !meta.key.name.is_empty() => return Ok(()),
+                4 if !meta.key.name.is_empty() => break,
+                5 => ties.own(map.next_value::<Option<Vec<OwnerHead>>>()?.unwrap_or_default()),
+                6 => ties.deleting = map.next_value::<Option<IgnoredAny>>()?.is_some(),
+                7 => {
+                    ties.held =
+                        map.next_value::<Option<Vec<IgnoredAny>>>()?.is_some_and(|list| !list.is_empty())
+                }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
+        meta.ties = ties.into();
         Ok(())
     }
 }

@@ -1,13 +1,15 @@
-//! ReplicaSet: keeps a number of pods of one template alive.
+//! ReplicaSet and ReplicationController: keep a number of pods of one template alive.
 //!
-//! Source: <https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/>.
+//! Source: <https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/>,
+//! <https://kubernetes.io/docs/concepts/workloads/controllers/replicationcontroller/>.
+
+mod kinds;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ironclad_api::{Object, ObjectKey, time};
+use ironclad_api::{Entry, Object, ObjectKey, time};
 use ironclad_client::Cache;
-use ironclad_client::typed::CacheExt;
 use ironclad_control::{Controller, Plan, Tell, View, Watch, Write};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ReplicaSet, ReplicaSetStatus};
@@ -17,39 +19,51 @@ use serde_json::{Value, json};
 
 use crate::ownership::{self, Claim, claim, event_reference, key_of};
 use crate::pods;
-use crate::resources::{PODS, REPLICA_SETS};
+use crate::resources::PODS;
 use crate::selectors::Selector;
 
-const API_VERSION: &str = "apps/v1";
-const KIND: &str = "ReplicaSet";
+use kinds::{REPLICA_SET, REPLICATION_CONTROLLER, SetKind};
+
 /// Pods created or deleted in one go.
 const BURST: usize = 500;
 
-pub struct ReplicaSetController;
+/// One mechanism for both kinds.
+pub struct PodSets(&'static SetKind);
 
-impl Controller for ReplicaSetController {
+impl PodSets {
+    pub fn replica_sets() -> Self {
+        Self(&REPLICA_SET)
+    }
+
+    pub fn replication_controllers() -> Self {
+        Self(&REPLICATION_CONTROLLER)
+    }
+}
+
+impl Controller for PodSets {
     fn name(&self) -> &'static str {
-        "replicaset-controller"
+        self.0.controller
     }
 
     fn watches(&self) -> Vec<Watch> {
+        let kind = self.0;
         vec![
-            Watch::itself(REPLICA_SETS.group_resource()),
-            ownership::watch_owned_or_matching(PODS, KIND, matching_sets),
+            Watch::itself(kind.resource.group_resource()),
+            ownership::watch_owned_or_matching(PODS, kind.kind, |pod, cache| matching_sets(kind, pod, cache)),
         ]
     }
 
     fn reconcile(&self, view: &View<'_>, key: &ObjectKey, now: Timestamp) -> Plan {
-        match view.cache.get_as::<ReplicaSet>(&REPLICA_SETS.group_resource(), key) {
-            Some(set) => Reconcile::new(view, &set, now).plan(),
+        match self.0.get(view.cache, key) {
+            Some((entry, set)) => Reconcile::new(self.0, view, &entry, &set, now).plan(),
             None => Plan::done(),
         }
     }
 }
 
 /// The sets whose selectors match an orphaned pod.
-fn matching_sets(pod: &ObjectMeta, cache: &dyn Cache) -> Vec<ObjectKey> {
-    let sets = cache.list_as::<ReplicaSet>(&REPLICA_SETS.group_resource(), pod.namespace.as_deref());
+fn matching_sets(kind: &SetKind, pod: &ObjectMeta, cache: &dyn Cache) -> Vec<ObjectKey> {
+    let sets = kind.list(cache, pod.namespace.as_deref());
     let matches = |set: &&Arc<ReplicaSet>| {
         set.spec.as_ref().is_some_and(|spec| Selector::new(&spec.selector).matches(pod.labels.as_ref()))
     };
@@ -58,6 +72,8 @@ fn matching_sets(pod: &ObjectMeta, cache: &dyn Cache) -> Vec<ObjectKey> {
 
 /// One set with the pods that are its own.
 struct Reconcile<'a> {
+    kind: &'a SetKind,
+    entry: &'a Entry,
     set: &'a ReplicaSet,
     view: &'a View<'a>,
     now: Timestamp,
@@ -67,9 +83,15 @@ struct Reconcile<'a> {
 }
 
 impl<'a> Reconcile<'a> {
-    fn new(view: &'a View<'a>, set: &'a ReplicaSet, now: Timestamp) -> Self {
+    fn new(
+        kind: &'a SetKind,
+        view: &'a View<'a>,
+        entry: &'a Entry,
+        set: &'a ReplicaSet,
+        now: Timestamp,
+    ) -> Self {
         let selector = set.spec.as_ref().map(|spec| Selector::new(&spec.selector)).unwrap_or_default();
-        Self { set, view, now, selector, owned: Vec::new(), plan: Plan::done() }
+        Self { kind, entry, set, view, now, selector, owned: Vec::new(), plan: Plan::done() }
     }
 
     fn plan(mut self) -> Plan {
@@ -86,13 +108,12 @@ impl<'a> Reconcile<'a> {
     }
 
     fn reference(&self) -> k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference {
-        ownership::controller_reference(API_VERSION, KIND, self.meta())
+        ownership::controller_reference(self.kind.api_version, self.kind.kind, self.meta())
     }
 
     /// Sorts the namespace's pods; adopts and releases.
     fn claim_pods(&mut self) {
-        let pods = self.view.cache.list_as::<Pod>(&PODS.group_resource(), self.meta().namespace.as_deref());
-        for pod in pods {
+        for pod in ownership::claimable::<Pod>(self.view.cache, PODS, self.meta()) {
             let matches = self.selector.matches(pod.metadata.labels.as_ref());
             match claim(self.meta(), &pod.metadata, matches) {
                 Claim::Owned => self.owned.push(pod),
@@ -145,7 +166,8 @@ impl<'a> Reconcile<'a> {
     }
 
     fn tell(&self, success: (&'static str, &'static str), failure: (&'static str, &'static str)) -> Tell {
-        Tell { regarding: event_reference(API_VERSION, KIND, self.meta()), success, failure }
+        let regarding = event_reference(self.kind.api_version, self.kind.kind, self.meta());
+        Tell { regarding, success, failure }
     }
 
     /// The status goes first, so that it is written even when a create fails; the pods that
@@ -159,9 +181,9 @@ impl<'a> Reconcile<'a> {
             return;
         }
         status.observed_generation = self.meta().generation;
-        let mut object = Object::from_typed(self.set).unwrap_or_default();
+        let mut object = self.entry.object();
         object.0.insert("status".into(), serde_json::to_value(&status).unwrap_or_default());
-        let target = REPLICA_SETS.status(&key_of(self.meta()));
+        let target = self.kind.resource.status(&key_of(self.meta()));
         self.plan.stages.insert(0, vec![Write::Update { target, object }]);
     }
 
@@ -184,11 +206,11 @@ impl<'a> Reconcile<'a> {
         let active = self.owned.iter().filter(|pod| pods::is_active(pod)).count();
         let terminating = self.owned.iter().filter(|pod| is_terminating(pod)).count();
         ReplicaSetStatus {
-            replicas: i32::try_from(active).unwrap_or(i32::MAX),
+            replicas: count(active),
             fully_labeled_replicas: some_if_any(labeled),
             ready_replicas: some_if_any(ready),
             available_replicas: some_if_any(available),
-            terminating_replicas: Some(i32::try_from(terminating).unwrap_or(i32::MAX)),
+            terminating_replicas: self.kind.counts_terminating.then_some(count(terminating)),
             conditions: self.conditions(old, active),
             observed_generation: None,
         }
@@ -226,6 +248,10 @@ fn failure_condition(reason: &str, failure: &ironclad_api::status::Status, now: 
 
 fn is_terminating(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_some() && !pods::is_finished(pod)
+}
+
+fn count(pods: usize) -> i32 {
+    i32::try_from(pods).unwrap_or(i32::MAX)
 }
 
 fn some_if_any(count: i32) -> Option<i32> {
