@@ -17,6 +17,7 @@ use crate::codec::{AtRest, Plain};
 use crate::compaction::Compacted;
 use crate::gate::{
     Admission, AdmissionOperation, AdmissionRequest, Attributes, Authorizer, Context, Decision,
+    RequestOptions,
 };
 use crate::registry::{Registry, Served};
 use crate::response::Response;
@@ -123,7 +124,15 @@ impl Engine {
 
     /// Carries out a request of an authenticated user.
     pub async fn handle(self: &Arc<Self>, context: &Context, request: Request) -> Result<Response, Status> {
-        self.authorize(context, request.operation.verb(), &request.target).await?;
+        let mut asked = attributes(context, request.operation.verb(), &request.target);
+        if let Some(options) = request.operation.selection() {
+            if let (Some(name), true) = (options.field_selector.exact_value("metadata.name"), asked.name.is_empty()) {
+                asked.name = name.to_owned();
+            }
+            asked.field_selector = options.field_selector.clone();
+            asked.label_selector = options.label_selector.clone();
+        }
+        self.ask(&asked).await?;
         self.carry_out(context, request).await
     }
 
@@ -230,6 +239,8 @@ impl Engine {
             object: Some(options),
             old: None,
             dry_run: false,
+            served: Some(&served),
+            options: RequestOptions::None,
         };
         self.admission.mutate(&mut request).await?;
         self.admission.validate(&request).await?;
@@ -243,23 +254,28 @@ impl Engine {
 
     /// Whether the user may do this, as a Forbidden status if not.
     pub async fn authorize(&self, context: &Context, verb: &str, target: &Target) -> Result<(), Status> {
-        let attributes = Attributes {
-            user: context.user.clone(),
-            verb: verb.to_owned(),
-            group: target.resource.group.to_string(),
-            version: target.resource.version.to_string(),
-            resource: target.resource.resource.to_string(),
-            subresource: target.subresource.clone(),
-            namespace: target.namespace.clone(),
-            name: target.name.clone(),
-            path: String::new(),
-        };
-        match self.authorizer.authorize(&attributes).await {
+        self.ask(&attributes(context, verb, target)).await
+    }
+
+    async fn ask(&self, attributes: &Attributes) -> Result<(), Status> {
+        match self.authorizer.authorize(attributes).await {
             Decision::Allow { .. } => Ok(()),
-            Decision::Deny { reason } | Decision::NoOpinion { reason } => {
-                Err(forbidden(&attributes, &reason))
-            }
+            Decision::Deny { reason } | Decision::NoOpinion { reason } => Err(forbidden(attributes, &reason)),
         }
+    }
+}
+
+fn attributes(context: &Context, verb: &str, target: &Target) -> Attributes {
+    Attributes {
+        user: context.user.clone(),
+        verb: verb.to_owned(),
+        group: target.resource.group.to_string(),
+        version: target.resource.version.to_string(),
+        resource: target.resource.resource.to_string(),
+        subresource: target.subresource.clone(),
+        namespace: target.namespace.clone(),
+        name: target.name.clone(),
+        ..Attributes::default()
     }
 }
 

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ironclad_api::params::{DeleteOptions, WriteOptions};
 use ironclad_api::status::Status;
 use ironclad_api::validation::meta::FIELD_MANAGER_MAX;
-use ironclad_api::{GroupVersionKind, Object};
+use ironclad_api::{GroupVersionKind, Object, fields, labels};
 use ironclad_client::request::Target;
 use ironclad_env::BoxFuture;
 use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use crate::registry::Served;
 
 /// An authenticated identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,6 +77,9 @@ pub struct Attributes {
     pub name: String,
     /// The URL path of a non-resource request; empty for resources.
     pub path: String,
+    /// What a list, watch or deletecollection is narrowed to, as far as it can be read.
+    pub field_selector: fields::Selector,
+    pub label_selector: labels::Selector,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +119,48 @@ pub struct AdmissionRequest<'a> {
     /// `None` for creates.
     pub old: Option<&'a Object>,
     pub dry_run: bool,
+    /// The resource of the target, for its other versions. Objects of its own kind are in the
+    /// storage version; a subresource's own kind ([`AdmissionRequest::kind`]) has one version.
+    pub served: Option<&'a Served>,
+    pub options: RequestOptions<'a>,
+}
+
+/// What a client says beside the object.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum RequestOptions<'a> {
+    #[default]
+    None,
+    Write(&'a WriteOptions),
+    Delete(&'a DeleteOptions),
+}
+
+impl RequestOptions<'_> {
+    /// As `meta.k8s.io/v1`: an update that creates has CreateOptions, a patch the options of
+    /// what it does. Null where there are none.
+    pub fn to_value(&self, operation: AdmissionOperation) -> Value {
+        let mut value = match self {
+            Self::None => return Value::Null,
+            Self::Write(options) => options.to_body(match operation {
+                AdmissionOperation::Create => "CreateOptions",
+                _ => "UpdateOptions",
+            }),
+            Self::Delete(options) => options.to_body(),
+        };
+        value["apiVersion"] = json!("meta.k8s.io/v1");
+        value
+    }
+}
+
+impl AdmissionOperation {
+    /// As rules and reviews write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "CREATE",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
+        }
+    }
 }
 
 /// The admission plugins as one: mutation in order, then validation.

@@ -20,7 +20,7 @@ pub mod read;
 pub mod registry;
 pub mod response;
 mod scale;
-mod shape;
+pub mod shape;
 pub mod strategy;
 pub mod table;
 pub mod watch;

@@ -10,7 +10,7 @@ use ironclad_client::{Operation, PatchKind, Target};
 use serde_json::Value;
 
 use crate::engine::Engine;
-use crate::gate::{AdmissionOperation, AdmissionRequest, Context};
+use crate::gate::{AdmissionOperation, AdmissionRequest, Context, RequestOptions};
 use crate::registry::Served;
 use crate::response::Response;
 use crate::strategy::{Part, ScalePaths, SchemaRef};
@@ -79,7 +79,7 @@ impl Engine {
         let parent = self.current_of(scale.served, entry.ok_or_else(missing)?).await?;
         let before = scale_of(&parent.object, scale.paths)?;
         let mut after = proposed(scale, write, &parent, &before, self.env.now())?;
-        self.admit_scale(scale, &mut after, &before).await?;
+        self.admit_scale(scale, write, &mut after, &before).await?;
         let replicas = checked_replicas(&after, &scale.target.name)?;
 
         let asked = after.resource_version().to_owned();
@@ -115,6 +115,7 @@ impl Engine {
     async fn admit_scale(
         &self,
         scale: &ScaleWrite<'_>,
+        write: &Write<'_>,
         after: &mut Object,
         before: &Object,
     ) -> Result<(), Status> {
@@ -126,6 +127,8 @@ impl Engine {
             object: Some(after),
             old: Some(before),
             dry_run: scale.dry_run,
+            served: Some(scale.served),
+            options: write.input.options().sent.as_ref().map_or(RequestOptions::None, RequestOptions::Write),
         };
         self.admission.mutate(&mut request).await?;
         self.admission.validate(&request).await

@@ -27,7 +27,7 @@ use serde_json::Value;
 use self::commit::{Change, Committed};
 use self::input::Input;
 use crate::engine::Engine;
-use crate::gate::{AdmissionOperation, AdmissionRequest, Context};
+use crate::gate::{AdmissionOperation, AdmissionRequest, Context, RequestOptions};
 use crate::read;
 use crate::registry::Served;
 use crate::response::Response;
@@ -327,5 +327,7 @@ fn admission_request<'r>(
         object: Some(new),
         old: old.map(|old| &old.object),
         dry_run: write.dry_run,
+        served: Some(write.served),
+        options: write.input.options().sent.as_ref().map_or(RequestOptions::None, RequestOptions::Write),
     }
 }

@@ -24,6 +24,7 @@ use ironclad_client::{Cache, Change, Observer};
 use ironclad_engine::Engine;
 use ironclad_env::Task;
 use ironclad_kinds::definition::{CLEANUP, Definition, ESTABLISHED, NAMES_ACCEPTED};
+use ironclad_webhook::Caller;
 
 use naming::Named;
 use queue::Queue;
@@ -47,11 +48,12 @@ impl Drop for Extensions {
 impl Extensions {
     /// Serves what the stored definitions define, and follows them from then on. The
     /// kinds that were established before are served when this returns.
-    pub async fn start(engine: Arc<Engine>) -> Result<Self, Status> {
+    /// `caller` is for versions that a webhook converts.
+    pub async fn start(engine: Arc<Engine>, caller: Arc<Caller>) -> Result<Self, Status> {
         let queue = Arc::new(Queue::default());
         let cache = engine.cache();
         cache.observe(&[definitions().group_resource()], Arc::new(Feed(queue.clone())));
-        let worker = Worker { engine: engine.clone(), serving: Serving::default(), queue };
+        let worker = Worker { engine: engine.clone(), serving: Serving::new(caller), queue };
         for entry in cache.list(&definitions().group_resource(), None) {
             let definition = Definition::read(&entry.object());
             if definition.has_condition(ESTABLISHED) {

@@ -9,13 +9,14 @@ use ironclad_api::status::Status;
 use ironclad_engine::Engine;
 use ironclad_kinds::custom_resource::CustomResource;
 use ironclad_kinds::definition::{Definition, TERMINATING};
+use ironclad_webhook::Caller;
 use parking_lot::Mutex;
 
 use crate::{name_of, resource_of};
 
 /// By the definitions' names.
-#[derive(Default)]
 pub(crate) struct Serving {
+    caller: Arc<Caller>,
     served: Mutex<HashMap<String, Served>>,
 }
 
@@ -28,6 +29,10 @@ struct Served {
 }
 
 impl Serving {
+    pub(crate) fn new(caller: Arc<Caller>) -> Self {
+        Self { caller, served: Mutex::default() }
+    }
+
     /// Serves a definition as it is now. Only what changes the kind serves it anew, because
     /// that ends all watches of its objects.
     pub(crate) async fn serve(&self, engine: &Engine, definition: &Definition) -> Result<(), Status> {
@@ -48,7 +53,7 @@ impl Serving {
             }
             _ => {}
         }
-        let kind = Arc::new(CustomResource::new(definition));
+        let kind = Arc::new(CustomResource::new(definition, &self.caller));
         let served = Served { resource: resource_of(definition), fingerprint, kind };
         engine.put_kind(served.kind.clone()).await?;
         self.served.lock().insert(name, served);

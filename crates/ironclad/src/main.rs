@@ -14,6 +14,7 @@ mod failure;
 mod logging;
 mod machine;
 mod progress;
+mod service_addresses;
 mod token_issuer;
 
 use std::process::ExitCode;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ironclad_admission::Plugins;
+use ironclad_admission::{Outside, Plugins};
 use ironclad_api::gvk::GroupResource;
 use ironclad_api::{GroupVersionResource, Object, ObjectKey, Status};
 use ironclad_auth::{NodeAuthorizer, Rbac, Union};
@@ -17,6 +17,8 @@ use ironclad_kinds::service_account::{TokenGrant, TokenIssuer};
 use ironclad_node_core::NodeSettings;
 use ironclad_scheduler::Scheduler;
 use ironclad_store::model::MemoryStore;
+use ironclad_webhook::Caller;
+use ironclad_webhook::resolver::NoServices;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -258,7 +260,9 @@ async fn start_engine(env: Env, store: Arc<FaultyStore>) -> Arc<Engine> {
         service_network: "10.96.0.0/16".parse().expect("a network"),
     };
     let registry = Registry::new(ironclad_kinds::all(&services));
-    let admission = Plugins::standard(env.clone(), cache.clone());
+    let caller = Caller::new(env.clone(), Arc::new(NoServices));
+    let outside = Outside { caller, authorizer: authorizer.clone() };
+    let admission = Plugins::standard(env.clone(), cache.clone(), &outside);
     let parts = Parts::new(env, store, registry, authorizer, admission);
     let engine = Engine::start(parts).await.expect("the store is readable");
     cache.fill(engine.cache());

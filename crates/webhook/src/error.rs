@@ -58,12 +58,8 @@ fn certificate(name: &str, error: &CertificateError) -> String {
         E::Expired | E::ExpiredContext { .. } | E::NotValidYet | E::NotValidYetContext { .. } => {
             "x509: certificate has expired or is not yet valid".to_owned()
         }
-        E::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
-            format!("x509: certificate is valid for {}, not {name}", plain(presented).join(", "))
-        }
-        E::NotValidForName | E::NotValidForNameContext { .. } => {
-            format!("x509: certificate is not valid for any names, but wanted to match {name}")
-        }
+        E::NotValidForNameContext { presented, .. } => not_valid_for(name, presented),
+        E::NotValidForName => not_valid_for(name, &[]),
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
             "x509: certificate specifies an incompatible key usage".to_owned()
         }
@@ -71,13 +67,21 @@ fn certificate(name: &str, error: &CertificateError) -> String {
     }
 }
 
-/// `DnsName("a")` as `a`.
-fn plain(presented: &[String]) -> Vec<&str> {
-    let inner = |name: &String| Some((name.find('"')? + 1, name.rfind('"')?));
-    presented
-        .iter()
-        .map(|name| inner(name).and_then(|(start, end)| name.get(start..end)).unwrap_or(name))
-        .collect()
+/// `presented` are rustls' texts: `DnsName("a")`, `IpAddress(127.0.0.1)`.
+fn not_valid_for(name: &str, presented: &[String]) -> String {
+    let is_ip = name.parse::<std::net::IpAddr>().is_ok();
+    let (kind, quotes): (&str, &[char]) = if is_ip { ("IpAddress(", &[]) } else { ("DnsName(", &['"']) };
+    let names = presented.iter().filter_map(|text| text.strip_prefix(kind)?.strip_suffix(')'));
+    let names: Vec<&str> = names.map(|text| text.trim_matches(quotes)).collect();
+    match (names.is_empty(), is_ip) {
+        (true, true) => {
+            format!("x509: cannot validate certificate for {name} because it doesn't contain any IP SANs")
+        }
+        (true, false) => {
+            format!("x509: certificate is not valid for any names, but wanted to match {name}")
+        }
+        (false, _) => format!("x509: certificate is valid for {}, not {name}", names.join(", ")),
+    }
 }
 
 /// Of an exchange that broke off.

@@ -4,27 +4,43 @@ mod default_toleration_seconds;
 mod namespace_lifecycle;
 mod node_restriction;
 mod priority;
+mod resource_quota;
 mod service_account;
 mod taint_nodes_by_condition;
 
+use std::sync::Arc;
+
 use ironclad_api::{GroupResource, Status};
+use ironclad_client::Cache;
 use ironclad_engine::gate::{AdmissionOperation, AdmissionRequest};
 
-use crate::Plugin;
+use crate::Step::{Plain, Waiting};
+use crate::pod_security::PodSecurity;
+use crate::rbac_escalation::RbacEscalation;
+use crate::webhooks::{MutatingAdmissionWebhook, ValidatingAdmissionWebhook};
+use crate::{Outside, Step};
 
 /// Upstream's order (`pkg/kubeapiserver/options/plugins.go`).
-pub(crate) fn standard() -> Vec<Box<dyn Plugin>> {
+pub(crate) fn standard(cache: &Arc<dyn Cache>, outside: &Outside) -> Vec<Step> {
+    let caller = &outside.caller;
     vec![
-        Box::new(namespace_lifecycle::NamespaceLifecycle),
-        Box::new(service_account::ServiceAccount),
-        Box::new(node_restriction::NodeRestriction),
-        Box::new(taint_nodes_by_condition::TaintNodesByCondition),
-        Box::new(priority::Priority),
-        Box::new(default_toleration_seconds::DefaultTolerationSeconds),
+        Plain(Box::new(namespace_lifecycle::NamespaceLifecycle)),
+        Plain(Box::new(service_account::ServiceAccount)),
+        Plain(Box::new(node_restriction::NodeRestriction)),
+        Plain(Box::new(taint_nodes_by_condition::TaintNodesByCondition)),
+        Plain(Box::new(PodSecurity::new(outside.pod_security.clone()))),
+        Plain(Box::new(priority::Priority)),
+        Plain(Box::new(default_toleration_seconds::DefaultTolerationSeconds)),
+        Waiting(Box::new(MutatingAdmissionWebhook::new(cache, caller.clone()))),
+        // Last of those that are asked in the first round: it judges what the others made of a role.
+        Waiting(Box::new(RbacEscalation::new(outside.authorizer.clone(), outside.rules.clone()))),
+        Waiting(Box::new(ValidatingAdmissionWebhook::new(cache, caller.clone()))),
+        // The last: only what everybody else lets pass is paid for.
+        Waiting(Box::new(resource_quota::ResourceQuota::new(outside.client.clone()))),
     ]
 }
 
-fn core(resource: &'static str) -> GroupResource {
+pub(crate) fn core(resource: &'static str) -> GroupResource {
     GroupResource::new("", resource)
 }
 
@@ -41,7 +57,7 @@ fn creates_pod(request: &AdmissionRequest<'_>) -> bool {
 }
 
 /// Refused with 403, in the object's name as far as it is known.
-fn forbidden(request: &AdmissionRequest<'_>, why: impl Into<String>) -> Status {
+pub(crate) fn forbidden(request: &AdmissionRequest<'_>, why: impl Into<String>) -> Status {
     let object_name = request.object.as_ref().map(|object| match object.name() {
         "" => object.meta_str("generateName"),
         name => name,

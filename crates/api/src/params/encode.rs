@@ -56,6 +56,25 @@ impl WriteOptions {
     }
 }
 
+impl WriteOptions {
+    /// The object that admission sees; `kind` is `CreateOptions` or `UpdateOptions`.
+    pub fn to_body(&self, kind: &str) -> Value {
+        let mut body = json!({ "kind": kind, "apiVersion": "v1" });
+        if self.dry_run {
+            body["dryRun"] = json!(["All"]);
+        }
+        if !self.field_manager.is_empty() {
+            body["fieldManager"] = json!(self.field_manager);
+        }
+        match self.field_validation {
+            FieldValidation::Ignore => body["fieldValidation"] = json!("Ignore"),
+            FieldValidation::Warn => {}
+            FieldValidation::Strict => body["fieldValidation"] = json!("Strict"),
+        }
+        body
+    }
+}
+
 impl DeleteOptions {
     /// The body of a delete, which alone can carry preconditions.
     pub fn to_body(&self) -> Value {

@@ -42,6 +42,10 @@ impl JsonPatch {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.operations.is_empty()
+    }
+
     /// The fields that no operation has, as strict field validation reports them.
     pub fn unknown_fields(&self) -> Vec<String> {
         let known = ["op", "path", "from", "value"];

@@ -28,12 +28,18 @@ const GROUPS: &[(&str, u32)] = &[
     ("resource.k8s.io", 15900),
 ];
 
+/// The groups of custom resources.
+const OTHERS: u32 = 1000;
+
+/// The greater, the earlier discovery lists a group.
+pub fn group_priority(group: &str) -> u32 {
+    let known = GROUPS.iter().find(|(name, _)| *name == group);
+    known.map_or(OTHERS, |(_, priority)| *priority)
+}
+
 /// Compares two groups as discovery lists them.
 pub fn groups(a: &str, b: &str) -> Ordering {
-    let rank = |group: &str| {
-        let known = GROUPS.iter().find(|(name, _)| *name == group);
-        Reverse(known.map_or(1000, |(_, priority)| *priority))
-    };
+    let rank = |group: &str| Reverse(group_priority(group));
     rank(a).cmp(&rank(b)).then_with(|| a.cmp(b))
 }
 

@@ -11,7 +11,7 @@ use ironclad_client::{Body, Operation, Patch, PatchKind, Target};
 use super::input::{Input, Options};
 use super::{Write, body, checks, options, system};
 use crate::engine::Engine;
-use crate::gate::{AdmissionOperation, AdmissionRequest, Context};
+use crate::gate::{AdmissionOperation, AdmissionRequest, Context, RequestOptions};
 use crate::registry::Served;
 use crate::response::Response;
 use crate::strategy::{Action, Part, SchemaRef, Subresource, SubresourceKind};
@@ -74,7 +74,8 @@ impl Engine {
         checks::namespace_of_create(&write, &mut object)?;
         served.strategy().default(&mut object);
         self.mutate_and_validate(&write, &mut object)?;
-        self.act(context, action, target, &served.gvk, object, options.dry_run).await
+        let call = Call { context, served, target, kind: &served.gvk, options: &options };
+        self.act(call, action, object).await
     }
 
     fn mutate_and_validate(&self, write: &Write<'_>, object: &mut Object) -> Result<(), Status> {
@@ -106,18 +107,12 @@ impl Engine {
         let schema = schema.as_ref().unwrap_or_else(|| served.schema());
         let settled = options::of_write(context, &options, "CreateOptions")?;
         let object = body::decode(context, &body, kind, schema, &settled)?;
-        self.act(context, action, target, kind, object, options.dry_run).await
+        let call = Call { context, served, target, kind, options: &options };
+        self.act(call, action, object).await
     }
 
-    async fn act(
-        &self,
-        context: &Context,
-        action: &dyn Action,
-        target: &Target,
-        kind: &GroupVersionKind,
-        mut object: Object,
-        dry_run: bool,
-    ) -> Result<Response, Status> {
+    async fn act(&self, call: Call<'_>, action: &dyn Action, mut object: Object) -> Result<Response, Status> {
+        let Call { context, served, target, kind, options } = call;
         let mut request = AdmissionRequest {
             context,
             operation: AdmissionOperation::Create,
@@ -125,13 +120,25 @@ impl Engine {
             kind,
             object: Some(&mut object),
             old: None,
-            dry_run,
+            dry_run: options.dry_run,
+            served: Some(served),
+            options: RequestOptions::Write(options),
         };
         self.admission.mutate(&mut request).await?;
         self.admission.validate(&request).await?;
-        let object = action.run(context, self, target, object, dry_run).await?;
+        let object = action.run(context, self, target, object, options.dry_run).await?;
         Ok(Response::Object { object, created: true })
     }
+}
+
+/// An action that is called, but for its body.
+struct Call<'a> {
+    context: &'a Context,
+    served: &'a Served,
+    target: &'a Target,
+    /// The body's kind.
+    kind: &'a GroupVersionKind,
+    options: &'a WriteOptions,
 }
 
 impl<'a> Write<'a> {
@@ -146,7 +153,7 @@ impl<'a> Write<'a> {
         Self { context, served, part, target, input, dry_run, admitted: false }
     }
 
-    /// A change from inside, on behalf of a request that has been authorized already.
+    /// A change from inside, on behalf of a request that has been authorized and admitted already.
     pub fn change(
         context: &'a Context,
         served: &'a Served,
@@ -155,7 +162,8 @@ impl<'a> Write<'a> {
     ) -> Self {
         let options = Options { manager: context.default_manager(), ..Options::default() };
         let part = part_of(served, &target.subresource);
-        Self::new(context, served, part, target, Input::Change(change, options), false)
+        let admitted = true;
+        Self { admitted, ..Self::new(context, served, part, target, Input::Change(change, options), false) }
     }
 }
 

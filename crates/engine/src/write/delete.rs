@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::commit::{Change, Committed};
 use super::{Current, MAX_ATTEMPTS};
 use crate::engine::Engine;
-use crate::gate::{AdmissionOperation, AdmissionRequest, Context};
+use crate::gate::{AdmissionOperation, AdmissionRequest, Context, RequestOptions};
 use crate::read;
 use crate::registry::Served;
 use crate::response::Response;
@@ -104,6 +104,8 @@ impl Engine {
             object: None,
             old: Some(old),
             dry_run: options.dry_run,
+            served: Some(served),
+            options: RequestOptions::Delete(options),
         };
         self.admission.mutate(&mut request).await?;
         self.admission.validate(&request).await

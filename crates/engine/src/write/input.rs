@@ -1,6 +1,7 @@
 //! What is to be written, before anything is known of what stands there.
 
 use ironclad_api::Object;
+use ironclad_api::params::WriteOptions;
 use ironclad_api::status::Status;
 use ironclad_client::{Body, Patch, PatchKind};
 
@@ -24,6 +25,8 @@ pub(crate) struct Options {
     pub force: bool,
     /// Of a create whose object has no name but a prefix for one.
     pub generates_name: bool,
+    /// As the client sent them; `None` for changes from inside.
+    pub sent: Option<WriteOptions>,
 }
 
 impl Input<'_> {

@@ -46,5 +46,11 @@ fn settled(
         "" => context.default_manager(),
         manager => manager.to_owned(),
     };
-    Ok(Options { manager, validation: options.field_validation, force: options.force, generates_name: false })
+    Ok(Options {
+        manager,
+        validation: options.field_validation,
+        force: options.force,
+        generates_name: false,
+        sent: Some(options.clone()),
+    })
 }

@@ -16,6 +16,8 @@ use ironclad_extensions::Extensions;
 use ironclad_kinds::custom_resource_definition::CustomResourceDefinition;
 use ironclad_store::Store;
 use ironclad_store::model::MemoryStore;
+use ironclad_webhook::Caller;
+use ironclad_webhook::resolver::NoServices;
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -70,7 +72,8 @@ impl World {
         let parts =
             Parts::new(env.shared(), store.clone() as Arc<dyn Store>, registry, gate.clone(), gate.clone());
         let engine = env.block_on(LIMIT, Engine::start(parts)).expect("in time").expect("starts");
-        let started = env.block_on(LIMIT, Extensions::start(engine.clone()));
+        let caller = Caller::new(env.shared(), Arc::new(NoServices));
+        let started = env.block_on(LIMIT, Extensions::start(engine.clone(), caller));
         let extensions = started.expect("in time").expect("starts");
         Self { env, engine, store, _extensions: extensions }
     }

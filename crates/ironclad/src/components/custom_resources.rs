@@ -17,7 +17,7 @@ impl Component for CustomResources {
     fn start<'a>(&'a mut self, context: &'a mut Context) -> BoxFuture<'a, Result<String, Failure>> {
         Box::pin(async move {
             let engine = context.made.engine().clone();
-            let started = Extensions::start(engine).await;
+            let started = Extensions::start(engine, context.made.caller().clone()).await;
             let extensions = started.map_err(|status| {
                 Failure::failed(format!("custom resources cannot be served: {status}"), "")
             })?;

@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
-use ironclad_admission::Plugins;
+use ironclad_admission::{Outside, Plugins};
+use ironclad_auth::authenticate::legacy_service_account::LegacyServiceAccountTokens;
 use ironclad_auth::authenticate::service_account::ServiceAccountTokens;
-use ironclad_auth::{NodeAuthorizer, Rbac, Union, bootstrap};
-use ironclad_client::{Cache, Deferred};
+use ironclad_auth::authenticate::tokens::Tokens;
+use ironclad_auth::{AllRules, NodeAuthorizer, Rbac, Union, bootstrap};
+use ironclad_client::{Cache, Deferred, DeferredClient};
+use ironclad_engine::gate::TokenAuthenticator;
 use ironclad_engine::{Authorizer, Engine, Parts, Registry};
 use ironclad_env::BoxFuture;
 use ironclad_kinds::Services;
 use ironclad_pki::token::{TokenSigner, TokenVerifier, VerificationKey};
+use ironclad_webhook::Caller;
 
 use super::{Component, Context};
 use crate::failure::Failure;
+use crate::service_addresses::ServiceAddresses;
 use crate::token_issuer::Issuer;
 
 pub struct StartEngine;
@@ -34,18 +39,33 @@ async fn start(context: &mut Context) -> Result<String, Failure> {
     let roles = bootstrap::objects().map_err(|error| Failure::failed(error, ""))?;
     let rbac = Rbac::new(cache.clone());
     let node = Arc::new(NodeAuthorizer::new(cache.clone(), &roles));
+    let rules = AllRules::new(vec![node.clone(), rbac.clone()]);
     let authorizer: Arc<dyn Authorizer> = Union::new(vec![node, rbac.clone()]);
-    let tokens = ServiceAccountTokens::new(context.env.clone(), cache.clone(), verifier(context)?);
+    let verifier = verifier(context)?;
+    let tokens: Arc<dyn TokenAuthenticator> = Tokens::new(vec![
+        LegacyServiceAccountTokens::new(cache.clone(), verifier.clone()),
+        ServiceAccountTokens::new(context.env.clone(), cache.clone(), verifier),
+    ]);
     let services = Services {
         authorizer: authorizer.clone(),
-        rules: rbac,
+        rules,
         tokens: tokens.clone(),
         issuer: Arc::new(Issuer::new(context.env.clone(), context.config.token_issuer(), signer(context))),
         pod_network: context.config.pod_network(),
         service_network: context.config.service_network(),
     };
     let registry = Registry::new(ironclad_kinds::all(&services));
-    let admission = Plugins::standard(context.env.clone(), cache);
+    let addresses = ServiceAddresses::new(context.env.clone(), cache.clone());
+    let caller = Caller::new(context.env.clone(), addresses);
+    let server = Arc::new(DeferredClient::default());
+    let outside = Outside {
+        caller: caller.clone(),
+        authorizer: authorizer.clone(),
+        rules: rbac.clone(),
+        pod_security: Default::default(),
+        client: server.clone(),
+    };
+    let admission = Plugins::standard(context.env.clone(), cache, &outside);
     let store = context.made.store().clone();
     let parts = Parts::new(context.env.clone(), store, registry, authorizer.clone(), admission);
     let engine = Engine::start(parts).await.map_err(|error| {
@@ -53,10 +73,12 @@ async fn start(context: &mut Context) -> Result<String, Failure> {
         Failure::of("the cluster's state cannot be served", &error, next)
     })?;
     deferred.fill(engine.cache());
+    server.fill(Arc::new(LocalClient::new(engine.clone(), Arc::new(User::server()), "kube-apiserver")));
     let detail = format!("{} kinds", engine.registry().kinds().all().len());
     context.made.engine = Some(engine);
     context.made.authorizer = Some(authorizer);
     context.made.tokens = Some(tokens);
+    context.made.caller = Some(caller);
     Ok(detail)
 }
 

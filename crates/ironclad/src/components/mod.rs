@@ -28,6 +28,7 @@ use std::sync::Arc;
 use ironclad_engine::{Authorizer, Engine};
 use ironclad_env::{BoxFuture, Env};
 use ironclad_store::Store;
+use ironclad_webhook::Caller;
 
 use crate::config::Config;
 use crate::failure::Failure;
@@ -65,6 +66,7 @@ pub struct Made {
     pub engine: Option<Arc<Engine>>,
     pub authorizer: Option<Arc<dyn Authorizer>>,
     pub tokens: Option<Arc<dyn ironclad_engine::gate::TokenAuthenticator>>,
+    pub caller: Option<Arc<Caller>>,
 }
 
 /// The control plane.
@@ -153,6 +155,10 @@ impl Made {
 
     pub fn tokens(&self) -> &Arc<dyn ironclad_engine::gate::TokenAuthenticator> {
         self.tokens.as_ref().expect(ORDER)
+    }
+
+    pub fn caller(&self) -> &Arc<Caller> {
+        self.caller.as_ref().expect(ORDER)
     }
 }
 

@@ -8,15 +8,17 @@ use ironclad_engine::registry::order;
 use ironclad_engine::strategy::{
     ALL_VERBS, KindSpec, SchemaRef, Scope, SelectableField, Subresource, VersionSpec,
 };
+use ironclad_webhook::Caller;
 
 use super::version::VersionRules;
-use super::{CustomResource, columns, scale};
+use super::{CustomResource, columns, conversion, scale};
 use crate::definition::{Definition, Names, Spec, TERMINATING, Version};
 use crate::json_schema::Rules;
 
 impl CustomResource {
     /// The kind under its accepted names. The definition has passed validation.
-    pub fn new(definition: &Definition) -> Self {
+    /// `caller` is for versions that a webhook converts.
+    pub fn new(definition: &Definition, caller: &Arc<Caller>) -> Self {
         let (spec, names) = (&definition.spec, &definition.status.accepted_names);
         let mut versions: Vec<&Version> =
             spec.versions.iter().filter(|version| version.served || version.storage).collect();
@@ -28,7 +30,7 @@ impl CustomResource {
             spec: kind_spec(spec, names, specs.collect()),
             list_kind: names.list_kind.clone(),
             terminating: definition.has_condition(TERMINATING).into(),
-            webhook: spec.conversion.as_ref().is_some_and(|conversion| conversion.strategy == "Webhook"),
+            webhook: conversion::Webhook::of(spec.conversion.as_ref(), caller),
             versions: rules,
         }
     }

@@ -3,6 +3,7 @@
 
 mod build;
 mod columns;
+mod conversion;
 mod finalizers;
 mod scale;
 mod version;
@@ -27,8 +28,8 @@ pub struct CustomResource {
     versions: Vec<VersionRules>,
     /// Its definition is being deleted: nothing new may come.
     terminating: AtomicBool,
-    /// Versions are converted by a webhook, which this server does not call yet.
-    webhook: bool,
+    /// Converts objects between versions; without one only their version changes.
+    webhook: Option<conversion::Webhook>,
 }
 
 impl CustomResource {
@@ -43,27 +44,43 @@ impl CustomResource {
         self.versions.iter().find(|version| version.name == name).or_else(storage)
     }
 
-    fn convert_one(&self, mut object: Object, to: &GroupVersion) -> Result<Object, Status> {
-        let from = GroupVersion::parse(object.api_version()).unwrap_or_else(|| to.clone());
-        if from == *to {
-            return Ok(object);
+    /// Of those that are in another version than `to`.
+    async fn convert_all(&self, mut objects: Vec<Object>, to: &GroupVersion) -> Result<Vec<Object>, Status> {
+        let wanted = to.to_string();
+        let places: Vec<usize> =
+            objects.iter().enumerate().filter(|(_, object)| object.api_version() != wanted).map(|(at, _)| at).collect();
+        for at in &places {
+            self.check_version(&objects[*at], to)?;
         }
-        if !self.versions.iter().any(|version| version.name == from.version) || from.group != to.group {
-            let what = format!("request to convert CR from an invalid group/version: {from}");
-            return Err(Status::internal_error(what));
+        match &self.webhook {
+            Some(webhook) => {
+                let foreign = places.iter().map(|at| std::mem::take(&mut objects[*at])).collect();
+                let converted = webhook.convert(foreign, to).await?;
+                places.iter().zip(converted).for_each(|(at, object)| objects[*at] = object);
+            }
+            None => places.iter().for_each(|at| {
+                objects[*at].0.insert("apiVersion".into(), wanted.clone().into());
+            }),
         }
-        if self.webhook {
-            let what = format!(
-                "conversion webhook for {} failed: this server does not call conversion webhooks yet",
-                from.kind(self.spec.kind.clone())
-            );
-            return Err(Status::internal_error(what));
+        if let Some(version) = self.version(&to.version) {
+            places.iter().for_each(|at| objects[*at] = version.pruned(std::mem::take(&mut objects[*at])));
         }
-        object.0.insert("apiVersion".into(), to.to_string().into());
-        Ok(match self.version(&to.version) {
-            Some(version) => version.pruned(object),
-            None => object,
-        })
+        Ok(objects)
+    }
+
+    fn check_version(&self, object: &Object, to: &GroupVersion) -> Result<(), Status> {
+        let from = GroupVersion::parse(object.api_version());
+        let known = |from: &GroupVersion| {
+            from.group == to.group && self.versions.iter().any(|version| version.name == from.version)
+        };
+        match from {
+            Some(from) if known(&from) => Ok(()),
+            _ => {
+                let from = object.api_version();
+                let what = format!("request to convert CR from an invalid group/version: {from}");
+                Err(Status::internal_error(what))
+            }
+        }
     }
 }
 
@@ -130,8 +147,7 @@ impl Strategy for CustomResource {
         objects: Vec<Object>,
         to: &'a GroupVersion,
     ) -> BoxFuture<'a, Result<Vec<Object>, Status>> {
-        let converted = objects.into_iter().map(|object| self.convert_one(object, to)).collect();
-        Box::pin(std::future::ready(converted))
+        Box::pin(self.convert_all(objects, to))
     }
 
     fn upgrades_stored(&self) -> bool {

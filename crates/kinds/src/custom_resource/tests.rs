@@ -1,4 +1,9 @@
+use std::sync::Arc;
+
 use ironclad_engine::Strategy;
+use ironclad_env::SimEnv;
+use ironclad_webhook::Caller;
+use ironclad_webhook::resolver::NoServices;
 use serde_json::json;
 
 use super::*;
@@ -8,7 +13,8 @@ fn kind(versions: Value) -> CustomResource {
     let definition = json!({"spec": {"group": "example.com", "scope": "Namespaced", "versions": versions},
         "status": {"acceptedNames": {"plural": "widgets", "singular": "widget", "kind": "Widget",
             "listKind": "WidgetList", "shortNames": ["wd"], "categories": ["all"]}}});
-    CustomResource::new(&serde_json::from_value::<Definition>(definition).expect("a definition"))
+    let caller = Caller::new(SimEnv::new(1), Arc::new(NoServices));
+    CustomResource::new(&serde_json::from_value::<Definition>(definition).expect("a definition"), &caller)
 }
 
 fn version(name: &str, more: Value) -> Value {

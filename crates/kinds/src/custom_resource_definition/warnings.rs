@@ -37,13 +37,6 @@ fn not_yet_enforced(spec: &Spec) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if spec.conversion.as_ref().is_some_and(|conversion| conversion.strategy == "Webhook") {
-        warnings.push(
-            "spec.conversion: this server does not call conversion webhooks yet; requests in a version that \
-             objects are not stored in will fail"
-                .to_owned(),
-        );
-    }
     warnings
 }
 
