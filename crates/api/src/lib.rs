@@ -3,6 +3,7 @@
 //! entropy, and no knowledge of any one kind.
 
 pub mod apply;
+pub mod cron;
 pub mod duration;
 pub mod entry;
 pub mod field;
