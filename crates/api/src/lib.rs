@@ -29,6 +29,7 @@ pub mod table;
 pub mod time;
 mod typed;
 pub mod validation;
+pub mod version;
 pub mod yaml;
 
 pub use entry::Entry;

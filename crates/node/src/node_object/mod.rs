@@ -12,5 +12,5 @@ pub(crate) use lease::keep_lease;
 pub(crate) use register::register;
 pub(crate) use report::{Reporter, machine_capacity};
 
-/// What the agent calls itself: the Kubernetes version whose behaviour it has.
-pub(crate) const VERSION: &str = "v1.36.0";
+/// What the agent calls itself.
+pub(crate) const VERSION: &str = ironclad_api::version::GIT_VERSION;

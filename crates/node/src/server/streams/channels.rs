@@ -1,11 +1,10 @@
-//! A command's streams as WebSocket channels (`v4.channel.k8s.io`, `v5.channel.k8s.io`): the first byte of a message is
-//! the channel. Version 5 adds channel 255, which says that another one has ended (KEP-4006).
+//! A command's streams as WebSocket channels, in each of the [protocols](super::protocol).
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use http::{Request, StatusCode};
@@ -17,13 +16,11 @@ use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::sync::Mutex;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::protocol::{self, Protocol};
 use super::spdy::{Frame, Reader, Writer};
 use super::{REMOTE_COMMAND, runtime, websocket};
 use crate::server::Shared;
 use crate::server::reply::{self, Reply};
-
-/// In the order in which they are preferred.
-const PROTOCOLS: [&str; 2] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
 
 const STDIN: u8 = 0;
 const STDOUT: u8 = 1;
@@ -32,8 +29,12 @@ const ERROR: u8 = 3;
 const RESIZE: u8 = 4;
 const CLOSE: u8 = 255;
 
+/// What is kept of the runtime's Status, for clients that get its text only.
+const MOST_STATUS: usize = 64 * 1024;
+
 type Runtime = TokioIo<Upgraded>;
 type ToRuntime = Mutex<Writer<WriteHalf<Runtime>>>;
+type ToClient = SplitSink<websocket::Socket, Message>;
 
 pub(super) async fn answer(
     shared: &Arc<Shared>,
@@ -42,8 +43,7 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Reply {
     let offered = websocket::offered(request.headers());
-    let chosen = PROTOCOLS.into_iter().find(|known| offered.iter().any(|protocol| protocol == known));
-    let Some(protocol) = chosen else {
+    let Some(protocol) = protocol::choose(&offered) else {
         let message = format!("none of these protocols is spoken here: {}\n", offered.join(", "));
         return reply::text(StatusCode::FORBIDDEN, message);
     };
@@ -51,13 +51,13 @@ pub(super) async fn answer(
         Ok(opened) => opened,
         Err(error) => return reply::text(StatusCode::BAD_GATEWAY, error.to_string()),
     };
-    let (reply, upgrade) = match websocket::agree(request, protocol) {
+    let (reply, upgrade) = match websocket::agree(request, protocol.name) {
         Ok(agreed) => agreed,
         Err(refused) => return refused,
     };
     let relay = async move {
         if let Some(socket) = websocket::opened(upgrade).await {
-            connection.relay(socket, streams).await;
+            connection.relay(socket, streams, protocol).await;
         }
     };
     shared.env.spawn("remote-command", Box::pin(relay));
@@ -94,12 +94,17 @@ async fn open(
 
 impl Connection {
     /// Carries both directions until either end is done.
-    async fn relay(self, socket: websocket::Socket, streams: BTreeMap<u8, u32>) {
-        let (sink, messages) = socket.split();
+    async fn relay(self, socket: websocket::Socket, streams: BTreeMap<u8, u32>, protocol: Protocol) {
+        let (mut sink, messages) = socket.split();
         let Self { reader, writer } = self;
+        // An empty message tells the client that all is in place.
+        let first = [STDOUT, STDERR].into_iter().find(|channel| streams.contains_key(channel));
+        if sink.send(protocol.encode(first.unwrap_or(ERROR), &[])).await.is_err() {
+            return;
+        }
         tokio::select! {
-            _ = inward(messages, &writer, &streams) => {}
-            _ = outward(reader, sink, &writer, &streams) => {}
+            _ = inward(messages, &writer, &streams, protocol) => {}
+            _ = outward(reader, Client { sink, protocol }, &writer, &streams) => {}
         }
     }
 }
@@ -109,45 +114,57 @@ async fn inward(
     mut messages: SplitStream<websocket::Socket>,
     writer: &ToRuntime,
     streams: &BTreeMap<u8, u32>,
+    protocol: Protocol,
 ) -> io::Result<()> {
     while let Some(Ok(message)) = messages.next().await {
-        let Message::Binary(message) = message else { continue };
-        let Some((channel, content)) = message.split_first() else { continue };
-        let (channel, last) = match (*channel, content) {
-            (CLOSE, [closed, ..]) => (*closed, true),
-            (channel, _) => (channel, false),
+        let Some((channel, content)) = protocol.decode(message) else { continue };
+        let (channel, content, last) = match content.first() {
+            Some(closed) if channel == CLOSE && protocol.half_close => (*closed, Bytes::new(), true),
+            _ => (channel, content, false),
         };
         let Some(stream) = streams.get(&channel).filter(|_| matches!(channel, STDIN | RESIZE)) else {
             continue;
         };
-        let content = if last { &[] } else { content };
         if last || !content.is_empty() {
-            writer.lock().await.data(*stream, content, last).await?;
+            writer.lock().await.data(*stream, &content, last).await?;
         }
     }
     Ok(())
 }
 
+/// The client's end, as its protocol has it.
+struct Client {
+    sink: ToClient,
+    protocol: Protocol,
+}
+
+impl Client {
+    async fn send(&mut self, channel: u8, content: &[u8]) -> io::Result<()> {
+        self.sink.send(self.protocol.encode(channel, content)).await.map_err(io::Error::other)
+    }
+}
+
 /// From the runtime to the client.
 async fn outward(
     mut reader: Reader<ReadHalf<Runtime>>,
-    mut sink: SplitSink<websocket::Socket, Message>,
+    mut client: Client,
     writer: &ToRuntime,
     streams: &BTreeMap<u8, u32>,
 ) -> io::Result<()> {
     let channels: BTreeMap<u32, u8> = streams.iter().map(|(channel, stream)| (*stream, *channel)).collect();
     let output = |channel: &u8| matches!(*channel, STDOUT | STDERR | ERROR);
     let mut open: Vec<u8> = streams.keys().copied().filter(output).collect();
+    let mut status = BytesMut::new();
     while !open.is_empty() {
         let Some(frame) = reader.frame().await? else { break };
         match frame {
             Frame::Data { stream, bytes, last } => {
                 let Some(channel) = channels.get(&stream).copied() else { continue };
-                if !bytes.is_empty() {
-                    let mut message = BytesMut::with_capacity(bytes.len() + 1);
-                    message.put_u8(channel);
-                    message.extend_from_slice(&bytes);
-                    sink.send(Message::Binary(message.freeze())).await.map_err(io::Error::other)?;
+                if channel == ERROR && !client.protocol.status {
+                    let room = MOST_STATUS.saturating_sub(status.len());
+                    status.extend_from_slice(bytes.get(..room).unwrap_or(&bytes));
+                } else if !bytes.is_empty() {
+                    client.send(channel, &bytes).await?;
                 }
                 if last {
                     open.retain(|other| *other != channel);
@@ -161,5 +178,8 @@ async fn outward(
             Frame::GoAway | Frame::Ping(_) | Frame::Other => {}
         }
     }
-    sink.send(websocket::farewell()).await.map_err(io::Error::other)
+    if let Some(failure) = protocol::failure(&status).filter(|_| !client.protocol.status) {
+        client.send(ERROR, failure.as_bytes()).await?;
+    }
+    client.sink.send(websocket::farewell()).await.map_err(io::Error::other)
 }

@@ -1,11 +1,12 @@
 //! exec, attach and port-forward.
 //!
 //! The runtime's streaming server speaks SPDY/3.1 on the loopback interface. A client that speaks SPDY itself is joined
-//! with it byte by byte. A WebSocket client's channels (`v4`/`v5.channel.k8s.io`) become SPDY streams, as upstream's API
+//! with it byte by byte. A WebSocket client's channels (`v5.channel.k8s.io` and older) become SPDY streams, as upstream's API
 //! server does it, because only those can say that standard input has ended; and a port-forward that is tunnelled
 //! through a WebSocket is SPDY already, in messages.
 
 mod channels;
+mod protocol;
 mod runtime;
 mod spdy;
 mod tunnel;

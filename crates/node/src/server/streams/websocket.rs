@@ -32,7 +32,7 @@ pub(super) fn offered(headers: &HeaderMap) -> Vec<String> {
     values.flat_map(|value| value.split(',')).map(|name| name.trim().to_owned()).collect()
 }
 
-/// The answer that agrees to `protocol`, and the connection to come.
+/// The answer that agrees to `protocol` (empty: to none), and the connection to come.
 pub(super) fn agree(mut request: Request<Incoming>, protocol: &str) -> Result<(Reply, OnUpgrade), Reply> {
     let bad = |why: &'static str| reply::text(StatusCode::BAD_REQUEST, why);
     let key = request.headers().get(SEC_WEBSOCKET_KEY).ok_or_else(|| bad("no WebSocket key\n"))?;
@@ -46,7 +46,9 @@ pub(super) fn agree(mut request: Request<Incoming>, protocol: &str) -> Result<(R
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+    if !protocol.is_empty() {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
     Ok((answer, hyper::upgrade::on(&mut request)))
 }
 
