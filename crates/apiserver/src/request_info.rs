@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::Method;
-use ironclad_api::GroupResource;
 use ironclad_api::goprint::quote;
 use ironclad_api::params::{ListOptions, Query};
 use ironclad_api::validation::path::path_segment_name;
+use ironclad_api::{GroupResource, fields, labels};
 use ironclad_engine::{Attributes, User};
 
 /// Sub-paths of a namespace that are not resources in it.
@@ -26,6 +26,8 @@ pub struct RequestInfo {
     pub verb: Cow<'static, str>,
     /// `None` for paths that are not of resources: `/version`, `/apis/apps/v1`.
     pub resource: Option<ResourceInfo>,
+    /// The path names the verb: `/api/v1/watch/pods`.
+    pub verb_in_path: bool,
 }
 
 /// The place of a resource, collection or subresource in the API.
@@ -43,12 +45,15 @@ pub struct ResourceInfo {
     pub name: String,
     /// The path from the resource on: `pods`, `web`, `proxy`, `a`, `b`.
     pub parts: Vec<String>,
+    /// The parameters of that name, where the verb heeds them.
+    pub field_selector: String,
+    pub label_selector: String,
 }
 
 impl RequestInfo {
     /// The error is upstream's: a path that ends where a resource must follow.
     pub fn new(method: &Method, path: &str, query: &Query) -> Result<Self, String> {
-        let mut info = Self { path: path.to_owned(), verb: lower(method), resource: None };
+        let mut info = Self { path: path.to_owned(), verb: lower(method), ..Self::default() };
         let Some((resource, rest)) = split(path) else { return Ok(info) };
         let mut resource = resource;
         let mut rest = rest;
@@ -58,6 +63,7 @@ impl RequestInfo {
                     return Err(format!("unable to determine kind and namespace from url, {path}"));
                 }
                 info.verb = verb.to_owned().into();
+                info.verb_in_path = true;
                 rest.remove(0);
             }
             _ => info.verb = verb_of(method).into(),
@@ -79,7 +85,17 @@ impl RequestInfo {
         resource.parts = rest.iter().map(|part| (*part).to_owned()).collect();
         info.resource = Some(resource);
         info.settle_collection(query);
+        info.take_selectors(query);
         Ok(info)
+    }
+
+    /// Of collections only; those whose path says `watch` may be about one object, and have none.
+    fn take_selectors(&mut self, query: &Query) {
+        let selects = matches!(&*self.verb, "list" | "watch" | "deletecollection");
+        let Some(resource) = self.resource.as_mut().filter(|_| selects && !self.verb_in_path) else { return };
+        let first = |name: &str| query.first(name).unwrap_or_default().to_owned();
+        resource.field_selector = first("fieldSelector");
+        resource.label_selector = first("labelSelector");
     }
 
     /// Without a name, get means list or watch, and delete means deletecollection.
@@ -121,6 +137,9 @@ impl RequestInfo {
                 namespace: resource.namespace.clone(),
                 name: resource.name.clone(),
                 path: String::new(),
+                // What cannot be read narrows nothing; the handler refuses it later.
+                field_selector: fields::Selector::parse(&resource.field_selector).unwrap_or_default(),
+                label_selector: labels::Selector::parse(&resource.label_selector).unwrap_or_default(),
             },
         }
     }

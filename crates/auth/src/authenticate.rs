@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use ironclad_engine::gate::{Authenticated, TokenAuthenticator, User};
+use ironclad_engine::gate::{TokenAuthenticator, User};
 use ironclad_pki::verify::CaPool;
 use jiff::Timestamp;
 use rustls_pki_types::CertificateDer;
 
+pub mod legacy_service_account;
+pub mod recent;
 pub mod service_account;
+pub mod tokens;
 
 pub const AUTHENTICATED: &str = "system:authenticated";
 pub const UNAUTHENTICATED: &str = "system:unauthenticated";
@@ -25,7 +28,7 @@ pub struct Credentials<'a> {
 /// Every way to say who one is, in upstream's order.
 pub struct Authenticators {
     pub client_ca: CaPool,
-    pub tokens: Vec<Arc<dyn TokenAuthenticator>>,
+    pub tokens: Arc<dyn TokenAuthenticator>,
     /// Whether a request without credentials is `system:anonymous` or refused.
     pub anonymous: bool,
 }
@@ -41,7 +44,7 @@ impl Authenticators {
             Err(reason) => reasons.push(reason),
         }
         if let Some(token) = credentials.token {
-            match self.token(token, &[]).await {
+            match self.tokens.authenticate(token, &[]).await {
                 Ok(Some(found)) => return Ok(authenticated(found.user)),
                 Ok(None) => reasons.push("unknown token".into()),
                 Err(reason) => reasons.push(reason),
@@ -73,19 +76,6 @@ impl Authenticators {
             groups: identity.organizations,
             extra: [credential].into(),
         }))
-    }
-
-    /// The first authenticator that knows the token decides.
-    pub async fn token(&self, token: &str, audiences: &[String]) -> Result<Option<Authenticated>, String> {
-        let mut reasons = Vec::new();
-        for authenticator in &self.tokens {
-            match authenticator.authenticate(token, audiences).await {
-                Ok(None) => {}
-                Ok(found) => return Ok(found),
-                Err(reason) => reasons.push(reason),
-            }
-        }
-        if reasons.is_empty() { Ok(None) } else { Err(reasons.join("; ")) }
     }
 }
 

@@ -13,4 +13,4 @@ pub mod union;
 pub use authenticate::{Authenticators, Credentials};
 pub use node::NodeAuthorizer;
 pub use rbac::Rbac;
-pub use union::Union;
+pub use union::{AllRules, Union};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ironclad_engine::gate::{Attributes, Authorizer, Decision};
+use ironclad_engine::gate::{Attributes, Authorizer, Decision, RuleResolver, Rules, User};
 use ironclad_env::BoxFuture;
 
 /// Members of this group may do everything, whatever RBAC says: the way back in
@@ -17,6 +17,30 @@ pub struct Union {
 impl Union {
     pub fn new(authorizers: Vec<Arc<dyn Authorizer>>) -> Arc<Self> {
         Arc::new(Self { authorizers })
+    }
+}
+
+/// The rules of all of several authorizers.
+pub struct AllRules {
+    resolvers: Vec<Arc<dyn RuleResolver>>,
+}
+
+impl AllRules {
+    pub fn new(resolvers: Vec<Arc<dyn RuleResolver>>) -> Arc<Self> {
+        Arc::new(Self { resolvers })
+    }
+}
+
+impl RuleResolver for AllRules {
+    fn rules(&self, user: &User, namespace: &str) -> Rules {
+        let mut all = Rules::default();
+        for mut rules in self.resolvers.iter().map(|resolver| resolver.rules(user, namespace)) {
+            all.resource_rules.append(&mut rules.resource_rules);
+            all.non_resource_rules.append(&mut rules.non_resource_rules);
+            all.errors.append(&mut rules.errors);
+            all.incomplete |= rules.incomplete;
+        }
+        all
     }
 }
 

@@ -7,6 +7,8 @@ pub mod cache;
 pub mod deferred;
 pub mod events;
 pub mod request;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod typed;
 
 use ironclad_api::Object;

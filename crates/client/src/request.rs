@@ -92,6 +92,14 @@ impl Operation {
             Self::DeleteCollection(..) => "deletecollection",
         }
     }
+
+    /// Which objects it is about, where it is about a collection.
+    pub fn selection(&self) -> Option<&ListOptions> {
+        match self {
+            Self::List(options) | Self::Watch(options) | Self::DeleteCollection(options, _) => Some(options),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use ironclad_auth::{NodeAuthorizer, Rbac, Union};
 use ironclad_client::{Cache, Client, Deferred, PatchKind, Request, Target};
 use ironclad_control::{Runner, Running};
 use ironclad_engine::gate::{Authenticated, TokenAuthenticator, User};
-use ironclad_engine::{Engine, LocalClient, Parts, Registry};
+use ironclad_engine::{Engine, LocalClient, Parts, Registry, ServerClient};
 use ironclad_env::{BoxFuture, Env, SimEnv};
 use ironclad_kinds::Services;
 use ironclad_kinds::service_account::{TokenGrant, TokenIssuer};
@@ -253,7 +253,7 @@ async fn start_engine(env: Env, store: Arc<FaultyStore>) -> Arc<Engine> {
     let authorizer = Union::new(vec![node, rbac.clone()]);
     let services = Services {
         authorizer: authorizer.clone(),
-        rules: rbac,
+        rules: rbac.clone(),
         tokens: Arc::new(NoTokens),
         issuer: Arc::new(NoTokens),
         pod_network: "10.244.0.0/16".parse().expect("a network"),
@@ -261,11 +261,19 @@ async fn start_engine(env: Env, store: Arc<FaultyStore>) -> Arc<Engine> {
     };
     let registry = Registry::new(ironclad_kinds::all(&services));
     let caller = Caller::new(env.clone(), Arc::new(NoServices));
-    let outside = Outside { caller, authorizer: authorizer.clone() };
+    let server = Arc::new(ServerClient::default());
+    let outside = Outside {
+        caller,
+        authorizer: authorizer.clone(),
+        rules: rbac,
+        pod_security: Default::default(),
+        client: server.clone(),
+    };
     let admission = Plugins::standard(env.clone(), cache.clone(), &outside);
     let parts = Parts::new(env, store, registry, authorizer, admission);
     let engine = Engine::start(parts).await.expect("the store is readable");
     cache.fill(engine.cache());
+    server.fill(&engine);
     engine
 }
 

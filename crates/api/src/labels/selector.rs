@@ -75,7 +75,7 @@ impl LabelSelector {
 }
 
 impl LabelSelectorRequirement {
-    fn to_requirement(&self) -> Result<Requirement, String> {
+    pub fn to_requirement(&self) -> Result<Requirement, String> {
         let operator = match self.operator.as_str() {
             "In" => Operator::In,
             "NotIn" => Operator::NotIn,

@@ -1,25 +1,29 @@
 //! The Node authorizer: a node's agent may read what its own pods refer to and
-//! write its own objects; what it may do at all is the `system:node` role's rules.
+//! write its own objects; what it may do besides is the `system:node` role's rules.
 //!
 //! Upstream: <https://kubernetes.io/docs/reference/access-authn-authz/node/>
 
+mod references;
+mod relations;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
-use ironclad_api::gvk::GroupResource;
 use ironclad_api::{GroupVersionKind, Object};
 use ironclad_client::Cache;
-use ironclad_client::typed::CacheExt;
-use ironclad_engine::gate::{Attributes, Authorizer, Decision, User};
+use ironclad_engine::gate::{Attributes, Authorizer, Decision, RuleResolver, Rules, User};
 use ironclad_env::BoxFuture;
-use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule};
 
+use self::relations::Relations;
 use crate::rbac::covers;
 
 const USER_PREFIX: &str = "system:node:";
 const GROUP: &str = "system:nodes";
+const LEASES: &str = "kube-node-lease";
 
-/// The node that a user is the agent of.
+/// The node that a user is the agent of; empty for an agent that does not say of which.
 pub fn node_of(user: &User) -> Option<&str> {
     let in_group = user.groups.iter().any(|group| group == GROUP);
     user.name.strip_prefix(USER_PREFIX).filter(|_| in_group)
@@ -31,6 +35,9 @@ pub struct NodeAuthorizer {
     rules: Vec<PolicyRule>,
 }
 
+/// `Err` says why not; others may still allow it.
+type Verdict = Result<(), String>;
+
 impl NodeAuthorizer {
     /// `roles` are the bootstrap objects; see [`crate::bootstrap::objects`].
     pub fn new(cache: Arc<dyn Cache>, roles: &[(GroupVersionKind, Object)]) -> Self {
@@ -41,64 +48,214 @@ impl NodeAuthorizer {
     }
 
     fn decide(&self, asked: &Attributes) -> Decision {
-        let Some(node) = node_of(&asked.user) else {
-            return Decision::NoOpinion { reason: String::new() };
+        let verdict = match node_of(&asked.user) {
+            None => Err(String::new()),
+            Some("") => Err(format!("unknown node for user {}", quoted(&asked.user.name))),
+            Some(node) => self.judge(&Asked { asked, relations: Relations { cache: &*self.cache, node } }),
         };
-        match self.refusal(node, asked) {
-            Some(reason) => Decision::NoOpinion { reason },
-            None if self.rules.iter().any(|rule| covers(rule, asked)) => {
-                Decision::Allow { reason: String::new() }
-            }
-            None => Decision::NoOpinion { reason: String::new() },
+        match verdict {
+            Ok(()) => Decision::Allow { reason: String::new() },
+            Err(reason) => Decision::NoOpinion { reason },
         }
     }
 
-    /// Why the node may not, where its role alone would let it.
-    fn refusal(&self, node: &str, asked: &Attributes) -> Option<String> {
-        let refused = |reason: String| Some(reason);
-        match (asked.group.as_str(), asked.resource.as_str()) {
-            ("", "secrets" | "configmaps" | "persistentvolumeclaims") if asked.subresource.is_empty() => {
-                let read = matches!(asked.verb.as_str(), "get" | "list" | "watch");
-                if !read || asked.name.is_empty() {
-                    return refused(format!(
-                        "can only read resources of this type by name: node \"{node}\" cannot {} {}",
-                        asked.verb, asked.resource
-                    ));
-                }
-                let related = self.pods_of(node, &asked.namespace).any(|pod| refers_to(&pod, asked));
-                (!related).then(|| format!("no relationship found between node '{node}' and this object"))
-            }
-            ("", "serviceaccounts") if asked.subresource == "token" => {
-                let related = self
-                    .pods_of(node, &asked.namespace)
-                    .any(|pod| pod.spec.as_ref().is_some_and(|spec| service_account(spec) == asked.name));
-                let allowed = asked.verb == "create" && related;
-                (!allowed).then(|| format!("no relationship found between node '{node}' and this object"))
-            }
-            ("coordination.k8s.io", "leases") => self.own_lease_only(node, asked),
-            _ => None,
+    fn judge(&self, asked: &Asked<'_>) -> Verdict {
+        let Attributes { group, resource, path, .. } = asked.asked;
+        if !path.is_empty() {
+            return self.by_role(asked);
+        }
+        match (group.as_str(), resource.as_str()) {
+            ("", "secrets" | "configmaps") => asked.read_by_name(),
+            ("", "persistentvolumeclaims") => asked.volume_claim(),
+            ("", "persistentvolumes")
+            | ("resource.k8s.io", "resourceclaims")
+            | ("storage.k8s.io", "volumeattachments") => asked.get(),
+            ("", "serviceaccounts") => asked.service_account(),
+            ("", "nodes") => asked.node(),
+            ("", "pods") => asked.pod(),
+            ("coordination.k8s.io", "leases") => asked.lease(),
+            ("storage.k8s.io", "csinodes") => asked.csi_node(),
+            ("resource.k8s.io", "resourceslices") => asked.resource_slice(),
+            ("certificates.k8s.io", "podcertificaterequests") => Err(String::new()),
+            _ => self.by_role(asked),
         }
     }
 
-    fn own_lease_only(&self, node: &str, asked: &Attributes) -> Option<String> {
-        let home = asked.namespace == "kube-node-lease";
-        let own = asked.verb == "create" || asked.name == node;
-        match (home, own) {
-            (true, true) => None,
-            (false, _) => Some("can only access leases in the \"kube-node-lease\" system namespace".into()),
-            (true, false) => {
-                Some("can only access node lease with the same name as the requesting node".into())
+    fn by_role(&self, asked: &Asked<'_>) -> Verdict {
+        let covered = self.rules.iter().any(|rule| covers(rule, asked.asked));
+        if covered { Ok(()) } else { Err(String::new()) }
+    }
+}
+
+/// A node's question.
+struct Asked<'a> {
+    asked: &'a Attributes,
+    relations: Relations<'a>,
+}
+
+fn refused(why: &str) -> Verdict {
+    Err(why.to_owned())
+}
+
+fn quoted(name: &str) -> String {
+    ironclad_api::goprint::quote(name)
+}
+
+impl Asked<'_> {
+    fn verb(&self) -> &str {
+        &self.asked.verb
+    }
+
+    fn subresource(&self) -> &str {
+        &self.asked.subresource
+    }
+
+    /// The object must have to do with the node.
+    fn related(&self) -> Verdict {
+        let Attributes { namespace, name, resource, .. } = self.asked;
+        if name.is_empty() {
+            return refused("No Object name found");
+        }
+        let relations = &self.relations;
+        let related = match resource.as_str() {
+            "secrets" => relations.secret(namespace, name),
+            "configmaps" => relations.config_map(namespace, name),
+            "serviceaccounts" => relations.service_account(namespace, name),
+            "persistentvolumeclaims" => relations.volume_claim(namespace, name),
+            "persistentvolumes" => relations.volume(name),
+            "resourceclaims" => relations.resource_claim(namespace, name),
+            "volumeattachments" => relations.volume_attachment(name),
+            "resourceslices" => relations.resource_slice(name),
+            "pods" => relations.pod(namespace, name),
+            _ => false,
+        };
+        match related {
+            true => Ok(()),
+            false => {
+                Err(format!("no relationship found between node '{}' and this object", self.relations.node))
             }
         }
     }
 
-    fn pods_of(&self, node: &str, namespace: &str) -> impl Iterator<Item = Arc<Pod>> {
-        let pods = self.cache.list_as::<Pod>(&GroupResource::new("", "pods"), Some(namespace));
-        let node = node.to_owned();
-        pods.into_iter().filter(move |pod| {
-            pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(node.as_str())
-        })
+    fn get(&self) -> Verdict {
+        match (self.verb(), self.subresource()) {
+            ("get", "") => self.related(),
+            ("get", _) => refused("cannot get subresource"),
+            _ => refused("can only get individual resources of this type"),
+        }
     }
+
+    /// Get, and list and watch of the one object.
+    fn read_by_name(&self) -> Verdict {
+        if !matches!(self.verb(), "get" | "list" | "watch") {
+            return refused("can only read resources of this type");
+        }
+        if !self.subresource().is_empty() {
+            return refused("cannot read subresource");
+        }
+        if self.asked.namespace.is_empty() {
+            return refused("can only read namespaced object of this type");
+        }
+        self.related()
+    }
+
+    fn volume_claim(&self) -> Verdict {
+        match (self.subresource(), self.verb()) {
+            ("status", "update" | "patch") => self.related(),
+            ("status", _) => refused("can only get/update/patch this type"),
+            _ => self.get(),
+        }
+    }
+
+    fn service_account(&self) -> Verdict {
+        match (self.verb(), self.subresource(), self.asked.name.as_str()) {
+            ("get", "", _) => self.read_by_name(),
+            ("create", _, "") => refused("can only create tokens for individual service accounts"),
+            ("create", "token", _) => self.related(),
+            ("create", _, _) => refused("can only create token subresource of serviceaccount"),
+            _ => refused("can only create tokens for individual service accounts"),
+        }
+    }
+
+    fn lease(&self) -> Verdict {
+        if !is_own_write(self.verb()) {
+            return refused("can only get, create, update, patch, or delete a node lease");
+        }
+        if self.asked.namespace != LEASES {
+            return Err(format!("can only access leases in the {} system namespace", quoted(LEASES)));
+        }
+        self.named_as_node("can only access node lease with the same name as the requesting node")
+    }
+
+    fn csi_node(&self) -> Verdict {
+        if !is_own_write(self.verb()) {
+            return refused("can only get, create, update, patch, or delete a CSINode");
+        }
+        if !self.subresource().is_empty() {
+            return refused("cannot authorize CSINode subresources");
+        }
+        self.named_as_node("can only access CSINode with the same name as the requesting node")
+    }
+
+    /// A creation has no name yet; the NodeRestriction plugin looks at it.
+    fn named_as_node(&self, otherwise: &str) -> Verdict {
+        let own = self.verb() == "create" || self.asked.name == self.relations.node;
+        if own { Ok(()) } else { refused(otherwise) }
+    }
+
+    fn resource_slice(&self) -> Verdict {
+        if !self.subresource().is_empty() {
+            return refused("cannot authorize ResourceSlice subresources");
+        }
+        match self.verb() {
+            "create" => Ok(()),
+            "get" | "update" | "patch" | "delete" => self.related(),
+            "watch" | "list" | "deletecollection" if self.selects_node() => Ok(()),
+            "watch" | "list" | "deletecollection" => {
+                refused("can only list/watch/deletecollection resourceslices with nodeName field selector")
+            }
+            _ => refused(
+                "only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection",
+            ),
+        }
+    }
+
+    fn node(&self) -> Verdict {
+        let node = self.relations.node;
+        match (self.subresource(), self.verb(), self.asked.name.as_str()) {
+            ("", "create" | "update" | "patch", _) | ("status", "update" | "patch", _) => Ok(()),
+            ("", "get" | "list" | "watch", name) if name == node => Ok(()),
+            ("", "get" | "list" | "watch", "") => {
+                Err(format!("node '{node}' cannot read all nodes, only its own Node object"))
+            }
+            ("", "get" | "list" | "watch", name) => {
+                Err(format!("node '{node}' cannot read '{name}', only its own Node object"))
+            }
+            _ => refused(""),
+        }
+    }
+
+    fn pod(&self) -> Verdict {
+        match (self.subresource(), self.verb()) {
+            ("", "get") => self.related(),
+            ("", "list" | "watch") if self.selects_node() => Ok(()),
+            ("", "list" | "watch") if !self.asked.name.is_empty() => self.related(),
+            ("", "list" | "watch") => refused("can only list/watch pods with spec.nodeName field selector"),
+            // Which pods, the NodeRestriction plugin looks at.
+            ("", "create" | "delete") | ("status", "update" | "patch") | ("eviction", "create") => Ok(()),
+            _ => refused(""),
+        }
+    }
+
+    fn selects_node(&self) -> bool {
+        let terms = self.asked.field_selector.terms();
+        let node = self.relations.node;
+        terms.iter().any(|term| term.field == "spec.nodeName" && term.value == node && !term.negated)
+    }
+}
+
+fn is_own_write(verb: &str) -> bool {
+    matches!(verb, "get" | "create" | "update" | "patch" | "delete")
 }
 
 impl Authorizer for NodeAuthorizer {
@@ -107,67 +264,16 @@ impl Authorizer for NodeAuthorizer {
     }
 }
 
-fn service_account(spec: &PodSpec) -> &str {
-    spec.service_account_name.as_deref().filter(|name| !name.is_empty()).unwrap_or("default")
-}
-
-/// Whether the pod names the secret, config map or claim that is asked for.
-fn refers_to(pod: &Pod, asked: &Attributes) -> bool {
-    let Some(spec) = &pod.spec else { return false };
-    let name = asked.name.as_str();
-    match asked.resource.as_str() {
-        "secrets" => secret_names(spec).any(|secret| secret == name),
-        "configmaps" => config_map_names(spec).any(|map| map == name),
-        "persistentvolumeclaims" => claim_names(pod, spec).any(|claim| claim == name),
-        _ => false,
-    }
-}
-
-fn env_names(spec: &PodSpec, of_secrets: bool) -> impl Iterator<Item = &str> {
-    let init = spec.init_containers.iter().flatten().map(|c| (&c.env, &c.env_from));
-    let main = spec.containers.iter().map(|c| (&c.env, &c.env_from));
-    let ephemeral = spec.ephemeral_containers.iter().flatten().map(|c| (&c.env, &c.env_from));
-    init.chain(main).chain(ephemeral).flat_map(move |(env, env_from)| {
-        let sources = env.iter().flatten().filter_map(|var| var.value_from.as_ref());
-        let keys = sources.filter_map(move |source| match of_secrets {
-            true => source.secret_key_ref.as_ref().map(|key| key.name.as_str()),
-            false => source.config_map_key_ref.as_ref().map(|key| key.name.as_str()),
-        });
-        let whole = env_from.iter().flatten().filter_map(move |source| match of_secrets {
-            true => source.secret_ref.as_ref().map(|secret| secret.name.as_str()),
-            false => source.config_map_ref.as_ref().map(|map| map.name.as_str()),
-        });
-        keys.chain(whole)
-    })
-}
-
-fn secret_names(spec: &PodSpec) -> impl Iterator<Item = &str> {
-    let pull = spec.image_pull_secrets.iter().flatten().map(|secret| secret.name.as_str());
-    let volumes = spec.volumes.iter().flatten().flat_map(|volume| {
-        let plain = volume.secret.iter().filter_map(|secret| secret.secret_name.as_deref());
-        let projected = volume.projected.iter().flat_map(|p| p.sources.iter().flatten());
-        let projected = projected.filter_map(|source| Some(source.secret.as_ref()?.name.as_str()));
-        let csi =
-            volume.csi.iter().filter_map(|csi| Some(csi.node_publish_secret_ref.as_ref()?.name.as_str()));
-        plain.chain(projected).chain(csi)
-    });
-    pull.chain(volumes).chain(env_names(spec, true))
-}
-
-fn config_map_names(spec: &PodSpec) -> impl Iterator<Item = &str> {
-    let volumes = spec.volumes.iter().flatten().flat_map(|volume| {
-        let plain = volume.config_map.iter().map(|map| map.name.as_str());
-        let projected = volume.projected.iter().flat_map(|p| p.sources.iter().flatten());
-        plain.chain(projected.filter_map(|source| Some(source.config_map.as_ref()?.name.as_str())))
-    });
-    volumes.chain(env_names(spec, false))
-}
-
-fn claim_names<'a>(pod: &'a Pod, spec: &'a PodSpec) -> impl Iterator<Item = String> + 'a {
-    spec.volumes.iter().flatten().filter_map(|volume| {
-        if volume.ephemeral.is_some() {
-            return Some(format!("{}-{}", pod.metadata.name.as_deref()?, volume.name));
+impl RuleResolver for NodeAuthorizer {
+    /// What a node may do depends on its pods, and cannot be told as rules.
+    fn rules(&self, user: &User, _namespace: &str) -> Rules {
+        match node_of(user) {
+            None => Rules::default(),
+            Some(_) => Rules {
+                incomplete: true,
+                errors: vec!["node authorizer does not support user rule resolution".into()],
+                ..Rules::default()
+            },
         }
-        Some(volume.persistent_volume_claim.as_ref()?.claim_name.clone())
-    })
+    }
 }

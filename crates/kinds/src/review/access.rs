@@ -8,12 +8,10 @@ use ironclad_engine::Context;
 use ironclad_engine::gate::{Attributes, Authorizer, Decision, RuleResolver, Rules, User};
 use ironclad_engine::strategy::Scope;
 use ironclad_env::BoxFuture;
-use k8s_openapi::api::authorization::v1::{
-    NonResourceAttributes, ResourceAttributes, SubjectAccessReviewSpec,
-};
+use k8s_openapi::api::authorization::v1::{NonResourceAttributes, SubjectAccessReviewSpec};
 use serde_json::{Value, json};
 
-use super::{Answer, Review};
+use super::{Answer, Review, selectors};
 
 const GROUP: &str = "authorization.k8s.io";
 
@@ -111,6 +109,7 @@ impl Access {
         if self.of != Of::Caller && nobody {
             errors.push(invalid("user", "".into(), "at least one of user or group must be specified"));
         }
+        errors.extend(spec.resource_attributes.iter().flat_map(selectors::validate));
         errors.extend(self.validate_metadata(review));
         if self.of == Of::LocalSubject {
             errors.extend(validate_local(review, spec, non_resource));
@@ -158,19 +157,22 @@ fn user_of(spec: &SubjectAccessReviewSpec) -> User {
 fn attributes(user: Arc<User>, spec: &SubjectAccessReviewSpec) -> Attributes {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     match (&spec.resource_attributes, &spec.non_resource_attributes) {
-        (
-            Some(ResourceAttributes { group, name, namespace, resource, subresource, verb, version, .. }),
-            _,
-        ) => Attributes {
+        (Some(asked), _) => Attributes {
             user,
-            verb: text(verb),
-            group: text(group),
-            version: text(version),
-            resource: text(resource),
-            subresource: text(subresource),
-            namespace: text(namespace),
-            name: text(name),
-            ..Attributes::default()
+            verb: text(&asked.verb),
+            group: text(&asked.group),
+            version: asked
+                .version
+                .clone()
+                .filter(|version| !version.is_empty())
+                .unwrap_or_else(|| "*".into()),
+            resource: text(&asked.resource),
+            subresource: text(&asked.subresource),
+            namespace: text(&asked.namespace),
+            name: text(&asked.name),
+            path: String::new(),
+            field_selector: selectors::fields(asked.field_selector.as_ref()),
+            label_selector: selectors::labels(asked.label_selector.as_ref()),
         },
         (None, Some(NonResourceAttributes { path, verb })) => {
             Attributes { user, verb: text(verb), path: text(path), ..Attributes::default() }

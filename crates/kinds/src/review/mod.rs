@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod identity;
+mod selectors;
 
 use std::sync::Arc;
 

@@ -118,6 +118,15 @@ fn verified(claims: Claims, audiences: Vec<String>) -> Result<VerifiedToken, Tok
 // === impl VerifiedToken ===
 
 impl VerifiedToken {
+    /// Whether the token, which was good before, still is in its time.
+    pub fn check_expiry(&self, now: Timestamp) -> Result<(), TokenError> {
+        let early = now.checked_sub(SignedDuration::from_secs(LEEWAY_SECONDS)).unwrap_or(Timestamp::MIN);
+        match self.expires {
+            Some(expires) if early > moment(NumericDate(expires)) => Err(TokenError::Expired),
+            _ => Ok(()),
+        }
+    }
+
     pub fn username(&self) -> String {
         username(&self.namespace, &self.service_account.name)
     }
