@@ -1,0 +1,72 @@
+//! What can be told to fail before it runs: literals that are no duration, time or pattern,
+//! and aggregates whose elements have different types.
+
+use ironclad_api::go_regex;
+
+use super::Checked;
+use crate::ast::{Expr, Kind, Literal};
+use crate::issue::Issues;
+use crate::library;
+use crate::source::Source;
+use crate::types::Type;
+
+pub(super) fn validate(checked: &Checked, source: &Source, issues: &mut Issues) {
+    walk(&checked.expr, &mut |expr| match &expr.kind {
+        Kind::Call(call) => {
+            let Some(arg) = call.args.first() else { return };
+            let Kind::Literal(literal) = &arg.kind else { return };
+            let valid = match call.function.as_str() {
+                "duration" => library::is_duration(literal),
+                "timestamp" => library::is_timestamp(literal),
+                "matches" if call.target.is_some() => {
+                    !matches!(literal, Literal::String(text) if go_regex::compile(text).is_err())
+                }
+                _ => true,
+            };
+            if !valid {
+                issues.report(source, arg.at, format!("invalid {} argument", call.function));
+            }
+        }
+        Kind::List(elements) => {
+            let of = elements.iter().map(|element| (&element.value, element.optional));
+            homogeneous(checked, source, of, issues);
+        }
+        Kind::Map(entries) => {
+            homogeneous(checked, source, entries.iter().map(|entry| (&entry.key, false)), issues);
+            let of = entries.iter().map(|entry| (&entry.value, entry.optional));
+            homogeneous(checked, source, of, issues);
+        }
+        _ => {}
+    });
+}
+
+fn walk(expr: &Expr, visit: &mut impl FnMut(&Expr)) {
+    visit(expr);
+    for child in expr.children() {
+        walk(child, visit);
+    }
+}
+
+/// Reports the first element whose type is not that of the ones before.
+fn homogeneous<'a>(
+    checked: &Checked,
+    source: &Source,
+    elements: impl Iterator<Item = (&'a Expr, bool)>,
+    issues: &mut Issues,
+) {
+    let mut first: Option<&Type> = None;
+    for (element, optional) in elements {
+        let of = match checked.type_of(element) {
+            Type::Optional(inner) if optional => inner,
+            of => of,
+        };
+        match first {
+            None => first = Some(of),
+            Some(wanted) if wanted != of => {
+                issues.report(source, element.at, format!("expected type '{wanted}' but found '{of}'"));
+                return;
+            }
+            Some(_) => {}
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What a call costs when it runs.
+
+use super::{CHECK, LIST, LONGEST_FORMAT_PATTERN, MESSAGE, PATTERN, TRAVERSAL};
+use crate::value::Value;
+
+/// How the cost of a call follows from its arguments.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Charge {
+    Fixed(u64),
+    /// By the size of the first argument.
+    First(f64),
+    /// By the size of the second argument.
+    Second(f64),
+    /// By the size of the result.
+    Result(f64),
+    /// By the smaller of two sizes: comparisons.
+    Smaller,
+    /// By the sum of two sizes: joining strings.
+    Both,
+    /// A string searched for another.
+    Search,
+    /// A string matched against a pattern.
+    Pattern,
+    /// Everything inside the first argument.
+    Deep,
+    /// A selector of the authorizer.
+    Selector,
+    /// A string against a named format.
+    Format,
+    /// An address in a network; `parses` if it is given as a string.
+    Contains {
+        network: bool,
+        parses: bool,
+    },
+}
+
+impl Charge {
+    /// The charge of a function. `overload` is known if the types leave but one.
+    pub(crate) fn of(function: &str, overload: Option<&str>) -> Self {
+        match function {
+            "check" => Charge::Fixed(CHECK),
+            "fieldSelector" | "labelSelector" => Charge::Selector,
+            "isSorted" | "sum" | "max" | "min" | "indexOf" | "lastIndexOf" => Charge::Deep,
+            "url"
+            | "lowerAscii"
+            | "upperAscii"
+            | "substring"
+            | "trim"
+            | "jsonpatch.escapeKey"
+            | "cidr"
+            | "isIP"
+            | "isCIDR"
+            | "quantity"
+            | "isQuantity"
+            | "semver"
+            | "isSemver" => Charge::First(TRAVERSAL),
+            "replace" | "split" | "ip.isCanonical" => Charge::First(2.0 * TRAVERSAL),
+            "join" => Charge::Result(2.0 * TRAVERSAL),
+            "find" | "findAll" => Charge::Pattern,
+            "ip" if overload == Some("cidr_ip") => Charge::Fixed(1),
+            "ip" => Charge::First(TRAVERSAL),
+            "containsIP" => {
+                Charge::Contains { network: false, parses: overload == Some("cidr_contains_ip_string") }
+            }
+            "containsCIDR" => {
+                Charge::Contains { network: true, parses: overload == Some("cidr_contains_cidr_string") }
+            }
+            "validate" => Charge::Format,
+            _ => Self::of_overload(overload),
+        }
+    }
+
+    fn of_overload(overload: Option<&str>) -> Self {
+        match overload {
+            Some(
+                "starts_with_string" | "ends_with_string" | "string_to_bytes" | "bytes_to_string"
+                | "strings_quote" | "string_format",
+            ) => Charge::First(TRAVERSAL),
+            Some("in_list") => Charge::Second(1.0),
+            Some("compare_string" | "compare_bytes") => Charge::Smaller,
+            Some("add_string" | "add_bytes") => Charge::Both,
+            Some("matches_string") => Charge::Pattern,
+            Some("contains_string") => Charge::Search,
+            _ => Charge::Fixed(1),
+        }
+    }
+
+    /// What is due before the function runs.
+    pub(crate) fn before(self, args: &[Value<'_>]) -> u64 {
+        let size = |at: usize| args.get(at).map_or(1, Value::size);
+        match self {
+            Charge::Fixed(cost) => cost,
+            Charge::First(factor) => scaled(size(0), factor),
+            Charge::Second(factor) => scaled(size(1), factor),
+            Charge::Result(_) => 0,
+            Charge::Smaller => scaled(size(0).min(size(1)), TRAVERSAL),
+            Charge::Both => scaled(size(0).saturating_add(size(1)), TRAVERSAL),
+            Charge::Search => scaled(size(0), TRAVERSAL).saturating_mul(scaled(size(1), TRAVERSAL)),
+            // One more than the string's size: matching against an empty string is not free.
+            Charge::Pattern => scaled(size(0) + 1, TRAVERSAL).saturating_mul(scaled(size(1), PATTERN)),
+            Charge::Deep => args.first().map_or(0, traversal),
+            Charge::Selector => selector(size(1)),
+            Charge::Format => {
+                let pattern = (LONGEST_FORMAT_PATTERN * PATTERN).ceil() as u64;
+                scaled(size(1) + 1, TRAVERSAL).saturating_mul(pattern)
+            }
+            Charge::Contains { network, parses } => {
+                let masked = if network { scaled(size(0), TRAVERSAL) + 1 } else { 0 };
+                let parsed = if parses { scaled(size(1), TRAVERSAL) } else { 0 };
+                scaled(size(0) * 2, TRAVERSAL) + masked + parsed
+            }
+        }
+    }
+
+    /// What is due for the result.
+    pub(crate) fn after(self, result: &Value<'_>) -> u64 {
+        match self {
+            Charge::Result(factor) => scaled(result.size(), factor),
+            _ => 0,
+        }
+    }
+}
+
+/// What comparing two values costs. Values of libraries are compared for one.
+pub(crate) fn equality(left: &Value<'_>, right: &Value<'_>, negated: bool) -> u64 {
+    match left {
+        Value::Foreign(_) if !negated => 1,
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Double(_) => {
+            1.min(right.size())
+        }
+        _ => Charge::Smaller.before(&[left.clone(), right.clone()]),
+    }
+}
+
+/// A size times a factor, rounded up.
+pub(super) fn scaled(size: u64, factor: f64) -> u64 {
+    // Conversions from float saturate.
+    (size as f64 * factor).ceil() as u64
+}
+
+/// Parsing a selector, and a requirement for every two characters of it.
+fn selector(length: u64) -> u64 {
+    let requirements = scaled(length, 0.5).saturating_mul(LIST + MESSAGE);
+    LIST.saturating_add(scaled(length, TRAVERSAL)).saturating_add(requirements)
+}
+
+/// The cost of walking everything inside a value.
+fn traversal(value: &Value<'_>) -> u64 {
+    match value {
+        Value::String(text) => (text.len() as f64 * TRAVERSAL) as u64,
+        Value::Bytes(bytes) => (bytes.len() as f64 * TRAVERSAL) as u64,
+        Value::List(list) => list.iter().map(|item| traversal(&item)).fold(0, u64::saturating_add),
+        Value::Map(map) => map.keys().iter().fold(0, |sum: u64, key| {
+            let value = map.get(key).ok().flatten();
+            sum.saturating_add(traversal(key)).saturating_add(value.map_or(0, |value| traversal(&value)))
+        }),
+        _ => 1,
+    }
+}
