@@ -15,6 +15,8 @@ mod webhooks;
 pub mod pod_security;
 mod rbac_escalation;
 #[cfg(test)]
+mod small_cluster;
+#[cfg(test)]
 mod testing;
 
 use std::sync::Arc;

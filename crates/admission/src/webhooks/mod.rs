@@ -14,5 +14,8 @@ mod mutating;
 mod review;
 mod validating;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use mutating::MutatingAdmissionWebhook;
 pub(crate) use validating::ValidatingAdmissionWebhook;
