@@ -22,6 +22,15 @@ pub(crate) fn name() -> Column {
     }
 }
 
+/// The Name column of a kind of which one may be the default.
+pub(crate) fn name_of_default(is_default: fn(&Object) -> bool) -> Column {
+    let cell = move |object: &Object| match is_default(object) {
+        true => format!("{} (default)", object.name()),
+        false => object.name().to_owned(),
+    };
+    Column { cell: Box::new(move |object, _| cell(object).into()), ..name() }
+}
+
 /// The Age column.
 pub(crate) fn age() -> Column {
     timed("Age", |object, now| age_of(object.meta_str("creationTimestamp"), now))

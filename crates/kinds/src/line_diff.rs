@@ -12,7 +12,7 @@ const MAX_STEPS: usize = 4 << 20;
 
 /// A unified diff of both values, printed one field a line. Upstream prints Go's own names
 /// of the fields; these are the API's.
-pub(super) fn unified(old: &Value, new: &Value) -> String {
+pub(crate) fn unified(old: &Value, new: &Value) -> String {
     let (old, new) = (pretty(old), pretty(new));
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let lines = compare(&old, &new);

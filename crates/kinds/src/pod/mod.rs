@@ -10,7 +10,6 @@ mod connect;
 mod defaults;
 mod disruption;
 mod eviction;
-mod line_diff;
 mod prepare;
 mod qos;
 mod resize;

@@ -6,7 +6,8 @@ use ironclad_api::{FieldError, Object, Path};
 use k8s_openapi::api::core::v1 as core;
 use serde_json::{Map, Value, json};
 
-use super::{defaults, line_diff};
+use super::defaults;
+use crate::line_diff;
 use crate::pod_template::rules;
 use crate::spec::typed;
 

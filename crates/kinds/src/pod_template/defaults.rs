@@ -5,11 +5,12 @@
 //! Source: `SetDefaults_PodSpec` and its parts, and the field docs of `core/v1`.
 
 use ironclad_api::object::object_in;
-use ironclad_api::quantity::{MILLI, Quantity};
+
 use serde_json::{Map, Value, json};
 
 use super::image::pull_policy;
 use super::volume_defaults::volume;
+use crate::resource_lists::round;
 use crate::spec::{default_to, object_at, objects_at};
 
 const GRACE_SECONDS: i64 = 30;
@@ -39,7 +40,7 @@ pub(crate) fn spec(spec: &mut Map<String, Value>) {
     for list in CONTAINER_LISTS {
         objects_at(spec, list).for_each(container);
     }
-    resource_list(spec, "overhead");
+    round(spec, "overhead");
     if let Some(resources) = object_at(spec, "resources") {
         resource_lists(resources);
     }
@@ -127,25 +128,13 @@ fn http_get(handler: &mut Map<String, Value>) {
 }
 
 /// `limits` and `requests`.
-pub(super) fn resource_lists(resources: &mut Map<String, Value>) {
-    resource_list(resources, "limits");
-    resource_list(resources, "requests");
-}
-
-/// Amounts are kept to the thousandth, rounded up.
-fn resource_list(parent: &mut Map<String, Value>, field: &str) {
-    let Some(list) = object_at(parent, field) else { return };
-    for amount in list.values_mut() {
-        if let Ok(mut quantity) = Quantity::from_json(amount)
-            && !quantity.round_up(MILLI)
-        {
-            *amount = quantity.to_string().into();
-        }
-    }
+pub(crate) fn resource_lists(resources: &mut Map<String, Value>) {
+    round(resources, "limits");
+    round(resources, "requests");
 }
 
 /// Sets a string that is absent, null or empty.
-pub(super) fn text_default(parent: &mut Map<String, Value>, field: &str, default: &str) {
+pub(crate) fn text_default(parent: &mut Map<String, Value>, field: &str, default: &str) {
     let given = parent.get(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
     if !given {
         parent.insert(field.to_owned(), default.into());

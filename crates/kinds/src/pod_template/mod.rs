@@ -7,6 +7,6 @@ pub(crate) mod defaults;
 pub(crate) mod gates;
 mod image;
 pub(crate) mod rules;
-mod volume_defaults;
+pub(crate) mod volume_defaults;
 pub(crate) mod warnings;
 pub(crate) mod workload;

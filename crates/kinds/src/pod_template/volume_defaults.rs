@@ -31,23 +31,10 @@ pub(super) fn volume(volume: &mut Map<String, Value>) {
             default_to(source, "defaultMode", FILE_MODE);
         }
     }
-    for (source, field, default) in TEXTS {
-        if let Some(source) = object_at(volume, source) {
-            text_default(source, field, default);
-        }
-    }
-    if let Some(path) = object_at(volume, "hostPath") {
-        default_to(path, "type", "");
-    }
+    drivers(volume);
     if let Some(image) = object_at(volume, "image") {
         let policy = pull_policy(image.get("reference").and_then(Value::as_str).unwrap_or_default());
         text_default(image, "pullPolicy", policy);
-    }
-    if let Some(disk) = object_at(volume, "azureDisk") {
-        default_to(disk, "cachingMode", "ReadWrite");
-        default_to(disk, "fsType", "ext4");
-        default_to(disk, "readOnly", false);
-        default_to(disk, "kind", "Shared");
     }
     if let Some(source) = object_at(volume, "downwardAPI") {
         downward_items(source);
@@ -57,6 +44,24 @@ pub(super) fn volume(volume: &mut Map<String, Value>) {
     }
     if let Some(ephemeral) = object_at(volume, "ephemeral") {
         claim_template(ephemeral);
+    }
+}
+
+/// Those of the sources that persistent volumes have too.
+pub(crate) fn drivers(volume: &mut Map<String, Value>) {
+    for (source, field, default) in TEXTS {
+        if let Some(source) = object_at(volume, source) {
+            text_default(source, field, default);
+        }
+    }
+    if let Some(path) = object_at(volume, "hostPath") {
+        default_to(path, "type", "");
+    }
+    if let Some(disk) = object_at(volume, "azureDisk") {
+        default_to(disk, "cachingMode", "ReadWrite");
+        default_to(disk, "fsType", "ext4");
+        default_to(disk, "readOnly", false);
+        default_to(disk, "kind", "Shared");
     }
 }
 
@@ -79,7 +84,13 @@ fn projection(source: &mut Map<String, Value>) {
 
 fn claim_template(ephemeral: &mut Map<String, Value>) {
     let template = object_at(ephemeral, "volumeClaimTemplate");
-    let Some(spec) = template.and_then(|template| object_at(template, "spec")) else { return };
+    if let Some(spec) = template.and_then(|template| object_at(template, "spec")) {
+        claim_spec(spec);
+    }
+}
+
+/// The spec of a PersistentVolumeClaim.
+pub(crate) fn claim_spec(spec: &mut Map<String, Value>) {
     default_to(spec, "volumeMode", "Filesystem");
     if let Some(resources) = object_at(spec, "resources") {
         resource_lists(resources);

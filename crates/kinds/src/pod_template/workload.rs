@@ -20,8 +20,13 @@ pub(crate) fn default_template(object: &mut Object) {
 
 /// Drops what features that are off would need.
 pub(crate) fn prepare_template(new: &mut Object, old: Option<&Object>) {
-    let old = old.and_then(|old| old.at(&["spec", "template", "spec"])).and_then(Value::as_object);
-    let template = object_in(new.section_mut("spec"), "template");
+    let old = old.and_then(|old| old.at(&["spec", "template"]));
+    prepare(object_in(new.section_mut("spec"), "template"), old);
+}
+
+/// The same for a template that stands elsewhere.
+pub(crate) fn prepare(template: &mut Map<String, Value>, old: Option<&Value>) {
+    let old = old.and_then(|old| old.get("spec")).and_then(Value::as_object);
     let spec = object_in(template, "spec");
     defaults::mirror_service_account(spec);
     gates::drop_disabled(spec, old);
@@ -59,7 +64,7 @@ pub(crate) fn selector_and_template(new: &Object, old: Option<&Object>) -> Vec<F
     errors
 }
 
-fn selector_value(object: &Object) -> Option<&Value> {
+pub(crate) fn selector_value(object: &Object) -> Option<&Value> {
     object.at(&["spec", "selector"]).filter(|selector| selector.is_object())
 }
 
@@ -78,13 +83,21 @@ pub(crate) fn unselected(object: &Object) -> FieldError {
 fn template(new: &Object, old: Option<&Object>, selected: bool) -> Vec<FieldError> {
     let mut errors: Vec<FieldError> = (!selected).then(|| unselected(new)).into_iter().collect();
     errors.extend(template_rules(new, old));
+    errors.extend(runs_for_ever(new, "ReplicaSet"));
+    errors
+}
+
+/// That the template's pods are restarted whenever they end, and have no deadline; `owner` is the
+/// kind that upstream's text names.
+pub(crate) fn runs_for_ever(object: &Object, owner: &str) -> Vec<FieldError> {
     let path = Path::new("spec.template.spec");
-    let policy = new.str_at(&["spec", "template", "spec", "restartPolicy"]);
+    let mut errors = Vec::new();
+    let policy = object.str_at(&["spec", "template", "spec", "restartPolicy"]);
     if policy != "Always" {
         errors.push(FieldError::not_supported(&path.child("restartPolicy"), policy, ["Always"]));
     }
-    if new.at(&["spec", "template", "spec", "activeDeadlineSeconds"]).is_some() {
-        let detail = "activeDeadlineSeconds in ReplicaSet is not Supported";
+    if object.at(&["spec", "template", "spec", "activeDeadlineSeconds"]).is_some() {
+        let detail = format!("activeDeadlineSeconds in {owner} is not Supported");
         errors.push(FieldError::forbidden(&path.child("activeDeadlineSeconds"), detail));
     }
     errors
@@ -99,7 +112,7 @@ pub(crate) fn template_rules(new: &Object, old: Option<&Object>) -> Vec<FieldErr
     }
 }
 
-fn typed_template(object: &Object) -> core::PodTemplateSpec {
+pub(crate) fn typed_template(object: &Object) -> core::PodTemplateSpec {
     let template = object.at(&["spec", "template"]).cloned().unwrap_or_else(|| Value::Object(Map::new()));
     serde_json::from_value(template).unwrap_or_default()
 }
@@ -133,6 +146,14 @@ pub(crate) fn replica_counts(object: &Object, parts: &[&str]) -> Vec<FieldError>
     errors
 }
 
+/// That a status does not go back in how often names of revisions collided.
+pub(crate) fn collisions(new: &Object, old: &Object) -> Option<FieldError> {
+    let count = |object: &Object| object.at(&["status", "collisionCount"]).and_then(Value::as_i64);
+    let fewer = count(old).is_some_and(|old| count(new).is_none_or(|new| new < old));
+    let path = Path::new("status").child("collisionCount");
+    fewer.then(|| FieldError::invalid(&path, count(new).unwrap_or(0), "cannot be decremented"))
+}
+
 // === warnings ===
 
 /// Of a new object, or of one whose spec has changed.
@@ -143,11 +164,17 @@ pub(crate) fn warnings(new: &Object, old: Option<&Object>) -> Vec<String> {
         Some(old) if new.generation() == old.generation() => return all,
         Some(_) => {}
     }
-    all.extend(warnings::of_template(&typed_template(new), &Path::new("spec").child("template")));
+    all.extend(template_warnings(new));
     all
 }
 
-fn name_warning(object: &Object) -> Option<String> {
+/// Of `spec.template`.
+pub(crate) fn template_warnings(object: &Object) -> Vec<String> {
+    warnings::of_template(&typed_template(object), &Path::new("spec").child("template"))
+}
+
+/// Names of pods begin with the name of their owner.
+pub(crate) fn name_warning(object: &Object) -> Option<String> {
     let faults = validation::dns1123_label(object.name());
     (!faults.is_empty()).then(|| {
         format!(

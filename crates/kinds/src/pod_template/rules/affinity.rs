@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ironclad_api::labels::{LabelSelector, LabelSelectorRequirement};
+use ironclad_api::labels::LabelSelector;
 use ironclad_api::{FieldError, Path, validation};
 use k8s_openapi::api::core::v1 as core;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
-use super::{Errors, is_empty, items};
+use super::{Errors, items};
+use crate::label_selectors::selector;
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
@@ -44,13 +44,7 @@ fn weight(weight: i32, path: &Path) -> Option<FieldError> {
 fn node_affinity(affinity: &core::NodeAffinity, path: &Path) -> Errors {
     let mut errors = Errors::new();
     if let Some(required) = &affinity.required_during_scheduling_ignored_during_execution {
-        let path = path.child(REQUIRED).child("nodeSelectorTerms");
-        if required.node_selector_terms.is_empty() {
-            errors.push(FieldError::required(&path, "must have at least one node selector term"));
-        }
-        for (index, term) in required.node_selector_terms.iter().enumerate() {
-            errors.extend(node_term(term, true, &path.index(index)));
-        }
+        errors.extend(node_selector(required, true, &path.child(REQUIRED)));
     }
     let preferred = items(&affinity.preferred_during_scheduling_ignored_during_execution);
     for (index, term) in preferred.iter().enumerate() {
@@ -58,6 +52,18 @@ fn node_affinity(affinity: &core::NodeAffinity, path: &Path) -> Errors {
         errors.extend(weight(term.weight, &path));
         // A preference for a label that cannot be is merely useless.
         errors.extend(node_term(&term.preference, false, &path.child("preference")));
+    }
+    errors
+}
+
+pub(crate) fn node_selector(selector: &core::NodeSelector, check_values: bool, path: &Path) -> Errors {
+    let path = path.child("nodeSelectorTerms");
+    let mut errors = Errors::new();
+    if selector.node_selector_terms.is_empty() {
+        errors.push(FieldError::required(&path, "must have at least one node selector term"));
+    }
+    for (index, term) in selector.node_selector_terms.iter().enumerate() {
+        errors.extend(node_term(term, check_values, &path.index(index)));
     }
     errors
 }
@@ -209,20 +215,4 @@ fn selected_twice(keys: &[String], selector: &LabelSelector, path: &Path) -> Err
         }
     }
     errors
-}
-
-/// A selector in the form that has rules.
-pub(super) fn selector(selector: &meta::LabelSelector) -> LabelSelector {
-    let expression = |expression: &meta::LabelSelectorRequirement| LabelSelectorRequirement {
-        key: expression.key.clone(),
-        operator: expression.operator.clone(),
-        values: expression.values.clone().unwrap_or_default(),
-    };
-    LabelSelector {
-        match_labels: selector.match_labels.clone().unwrap_or_default(),
-        match_expressions: match is_empty(&selector.match_expressions) {
-            true => Vec::new(),
-            false => items(&selector.match_expressions).iter().map(expression).collect(),
-        },
-    }
 }

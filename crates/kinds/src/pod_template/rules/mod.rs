@@ -4,7 +4,7 @@
 //! Rules that became stricter over the releases let stored objects be: an update is only told
 //! of what was not wrong before it.
 
-mod affinity;
+pub(crate) mod affinity;
 pub(crate) mod annotations;
 mod app_armor;
 mod claims;
@@ -17,21 +17,21 @@ mod handlers;
 mod host;
 mod init_containers;
 mod mounts;
-mod old_volumes;
+pub(crate) mod old_volumes;
 mod os;
 mod paths;
 mod ports;
 mod projected;
-mod resources;
+pub(crate) mod resources;
 mod restart;
 mod scene;
 mod seccomp;
 mod security;
 mod spread;
 mod sysctls;
-mod tolerations;
+pub(crate) mod tolerations;
 mod volume_claims;
-mod volumes;
+pub(crate) mod volumes;
 mod windows;
 
 use std::collections::BTreeSet;
@@ -41,6 +41,7 @@ use ironclad_api::{FieldError, Path, validation};
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
 
+pub(crate) use self::paths::no_backsteps;
 pub(super) use self::scene::visit;
 use self::scene::{Owner, Scene};
 
@@ -68,13 +69,9 @@ pub(crate) fn changed_pod(new: &core::Pod, old: &core::Pod) -> Errors {
 
 /// The template at `path`.
 pub(crate) fn template(template: &core::PodTemplateSpec, path: &Path) -> Errors {
-    let (metadata, spec) =
-        (template.metadata.clone().unwrap_or_default(), template.spec.clone().unwrap_or_default());
-    let annotations = metadata.annotations.clone().unwrap_or_default();
-    let mut errors = validation::label::labels(&path.child("labels"), &metadata.labels.unwrap_or_default());
-    let annotations_path = path.child("annotations");
-    errors.extend(validation::label::annotations(&annotations_path, &annotations));
-    errors.extend(annotations::of_pod(&annotations, &spec, &annotations_path));
+    let mut errors = template_metadata(template, path);
+    let spec = template.spec.clone().unwrap_or_default();
+    let annotations = template.metadata.clone().unwrap_or_default().annotations.unwrap_or_default();
     let path = path.child("spec");
     errors.extend(self::spec(&spec, Owner::Template, &path));
     errors.extend(annotations::match_spec(&annotations, &spec, &path));
@@ -82,6 +79,18 @@ pub(crate) fn template(template: &core::PodTemplateSpec, path: &Path) -> Errors 
         let detail = "ephemeral containers not allowed in pod template";
         errors.push(FieldError::forbidden(&path.child("ephemeralContainers"), detail));
     }
+    errors
+}
+
+/// The labels and annotations of the template at `path`.
+pub(crate) fn template_metadata(template: &core::PodTemplateSpec, path: &Path) -> Errors {
+    let metadata = template.metadata.clone().unwrap_or_default();
+    let spec = template.spec.clone().unwrap_or_default();
+    let annotations = metadata.annotations.unwrap_or_default();
+    let mut errors = validation::label::labels(&path.child("labels"), &metadata.labels.unwrap_or_default());
+    let path = path.child("annotations");
+    errors.extend(validation::label::annotations(&path, &annotations));
+    errors.extend(annotations::of_pod(&annotations, &spec, &path));
     errors
 }
 

@@ -1,6 +1,8 @@
 //! Sources of the in-tree drivers of old. Most no longer work anywhere, but the API still has
 //! them, and checks them. Each function is `None` where its source is not given.
 
+use std::collections::BTreeMap;
+
 use ironclad_api::{FieldError, Path, validation};
 use k8s_openapi::api::core::v1::Volume;
 
@@ -40,7 +42,7 @@ pub(super) fn git_repo(volume: &Volume, path: &Path) -> Option<Errors> {
     Some(errors)
 }
 
-pub(super) fn gce(volume: &Volume, path: &Path) -> Option<Errors> {
+pub(crate) fn gce(volume: &Volume, path: &Path) -> Option<Errors> {
     let source = volume.gce_persistent_disk.as_ref()?;
     let path = path.child("persistentDisk");
     let mut errors = texts(&path, [("pdName", &source.pd_name)]);
@@ -48,7 +50,7 @@ pub(super) fn gce(volume: &Volume, path: &Path) -> Option<Errors> {
     Some(errors)
 }
 
-pub(super) fn aws(volume: &Volume, path: &Path) -> Option<Errors> {
+pub(crate) fn aws(volume: &Volume, path: &Path) -> Option<Errors> {
     let source = volume.aws_elastic_block_store.as_ref()?;
     let path = path.child("awsElasticBlockStore");
     let mut errors = texts(&path, [("volumeID", &source.volume_id)]);
@@ -85,6 +87,16 @@ pub(super) fn iscsi_name(volume: &Volume, path: &Path) -> Option<FieldError> {
 }
 
 fn iscsi_node(path: &Path, name: &str) -> Option<FieldError> {
+    let detail = match is_iscsi_node(name) {
+        Some(true) => return None,
+        Some(false) => "must be valid format",
+        None => "must be valid format starting with iqn, eui, or naa",
+    };
+    Some(FieldError::invalid(path, name, detail))
+}
+
+/// Whether the name of a target or an initiator is well-formed; `None` where it is of no known kind.
+pub(crate) fn is_iscsi_node(name: &str) -> Option<bool> {
     let hex = |rest: &str, length: usize| {
         // The separator may be any character: upstream's pattern has an unescaped dot.
         let mut characters = rest.chars();
@@ -93,16 +105,12 @@ fn iscsi_node(path: &Path, name: &str) -> Option<FieldError> {
             digits.len() == length && digits.bytes().all(|b| b.is_ascii_alphanumeric())
         }
     };
-    let valid = match name.split_at_checked(3) {
-        Some(("iqn", rest)) => qualified(rest),
-        Some(("eui", rest)) => hex(rest, 16),
-        Some(("naa", rest)) => hex(rest, 32),
-        _ => {
-            let detail = "must be valid format starting with iqn, eui, or naa";
-            return Some(FieldError::invalid(path, name, detail));
-        }
-    };
-    (!valid).then(|| FieldError::invalid(path, name, "must be valid format"))
+    match name.split_at_checked(3)? {
+        ("iqn", rest) => Some(qualified(rest)),
+        ("eui", rest) => Some(hex(rest, 16)),
+        ("naa", rest) => Some(hex(rest, 32)),
+        _ => None,
+    }
 }
 
 /// `.2001-04.com.example:storage`
@@ -124,7 +132,7 @@ pub(super) fn glusterfs(volume: &Volume, path: &Path) -> Option<Errors> {
     Some(texts(&path.child("glusterfs"), [("endpoints", &source.endpoints), ("path", &source.path)]))
 }
 
-pub(super) fn flocker(volume: &Volume, path: &Path) -> Option<Errors> {
+pub(crate) fn flocker(volume: &Volume, path: &Path) -> Option<Errors> {
     let source = volume.flocker.as_ref()?;
     let path = path.child("flocker");
     let (name, uuid) = (text(&source.dataset_name), text(&source.dataset_uuid));
@@ -171,7 +179,7 @@ pub(super) fn cephfs(volume: &Volume, path: &Path) -> Option<Errors> {
     Some(monitors(&path.child("cephfs"), &source.monitors).into_iter().collect())
 }
 
-pub(super) fn quobyte(volume: &Volume, path: &Path) -> Option<Errors> {
+pub(crate) fn quobyte(volume: &Volume, path: &Path) -> Option<Errors> {
     let source = volume.quobyte.as_ref()?;
     let path = path.child("quobyte");
     let at = path.child("registry");
@@ -200,7 +208,7 @@ fn is_host_port(pair: &str) -> bool {
 }
 
 /// Fibre channel.
-pub(super) fn fc(volume: &Volume, path: &Path) -> Option<Errors> {
+pub(crate) fn fc(volume: &Volume, path: &Path) -> Option<Errors> {
     let source = volume.fc.as_ref()?;
     let path = path.child("fc");
     let at = path.child("targetWWNs");
@@ -231,15 +239,20 @@ pub(super) fn flex(volume: &Volume, path: &Path) -> Option<Errors> {
     let source = volume.flex_volume.as_ref()?;
     let path = path.child("flexVolume");
     let mut errors = texts(&path, [("driver", &source.driver)]);
-    for key in source.options.iter().flatten().map(|(key, _)| key) {
+    errors.extend(reserved_options(source.options.as_ref(), &path.child("options")));
+    Some(errors)
+}
+
+/// A flex volume's options must not look like Kubernetes' own.
+pub(crate) fn reserved_options(options: Option<&BTreeMap<String, String>>, path: &Path) -> Errors {
+    let reserved = |key: &&String| {
         let namespace = key.split_once('/').map_or(key.as_str(), |(namespace, _)| namespace);
         let dotted = format!(".{}", namespace.to_lowercase());
-        if dotted.ends_with(".kubernetes.io") || dotted.ends_with(".k8s.io") {
-            let detail = "kubernetes.io and k8s.io namespaces are reserved";
-            errors.push(FieldError::invalid(&path.child("options").key(key), key, detail));
-        }
-    }
-    Some(errors)
+        dotted.ends_with(".kubernetes.io") || dotted.ends_with(".k8s.io")
+    };
+    let detail = "kubernetes.io and k8s.io namespaces are reserved";
+    let keys = options.into_iter().flatten().map(|(key, _)| key);
+    keys.filter(reserved).map(|key| FieldError::invalid(&path.key(key), key, detail)).collect()
 }
 
 pub(super) fn azure_file(volume: &Volume, path: &Path) -> Option<Errors> {
@@ -250,22 +263,22 @@ pub(super) fn azure_file(volume: &Volume, path: &Path) -> Option<Errors> {
     ))
 }
 
-pub(super) fn vsphere(volume: &Volume, path: &Path) -> Option<Errors> {
+pub(crate) fn vsphere(volume: &Volume, path: &Path) -> Option<Errors> {
     let source = volume.vsphere_volume.as_ref()?;
     Some(texts(&path.child("vsphereVolume"), [("volumePath", &source.volume_path)]))
 }
 
-pub(super) fn photon(volume: &Volume, path: &Path) -> Option<Errors> {
+pub(crate) fn photon(volume: &Volume, path: &Path) -> Option<Errors> {
     let source = volume.photon_persistent_disk.as_ref()?;
     Some(texts(&path.child("photonPersistentDisk"), [("pdID", &source.pd_id)]))
 }
 
-pub(super) fn portworx(volume: &Volume, path: &Path) -> Option<Errors> {
+pub(crate) fn portworx(volume: &Volume, path: &Path) -> Option<Errors> {
     let source = volume.portworx_volume.as_ref()?;
     Some(texts(&path.child("portworxVolume"), [("volumeID", &source.volume_id)]))
 }
 
-pub(super) fn azure_disk(volume: &Volume, path: &Path) -> Option<Errors> {
+pub(crate) fn azure_disk(volume: &Volume, path: &Path) -> Option<Errors> {
     const MANAGED: &str =
         "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}";
     const BLOB: &str = "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd";

@@ -3,7 +3,7 @@
 use ironclad_api::{FieldError, Path};
 
 /// No element is `..`.
-pub(super) fn no_backsteps(value: &str, path: &Path) -> Option<FieldError> {
+pub(crate) fn no_backsteps(value: &str, path: &Path) -> Option<FieldError> {
     let steps_back = value.split('/').any(|element| element == "..");
     steps_back.then(|| FieldError::invalid(path, value, "must not contain '..'"))
 }

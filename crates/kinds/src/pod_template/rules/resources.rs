@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ironclad_api::quantity::Quantity;
-use ironclad_api::{FieldError, Path, validation};
+use ironclad_api::{FieldError, Path};
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Text;
 
@@ -11,62 +11,29 @@ use super::claims::container_claims;
 use super::scene::Scene;
 use super::{Errors, items, text};
 use crate::pod_template::container_resources::{
-    Amounts, Part, Role, aggregate, amounts, huge_page_size, is_huge_page, is_native, is_pod_level,
-    may_overcommit,
+    Amounts, Part, Role, aggregate, amounts, huge_page_size, is_huge_page, is_pod_level, may_overcommit,
 };
+use crate::resource_names;
 
-/// Names without a prefix that mean something.
-const STANDARD: [&str; 20] = [
-    "cpu",
-    "memory",
-    "ephemeral-storage",
-    "requests.cpu",
-    "requests.memory",
-    "requests.ephemeral-storage",
-    "limits.cpu",
-    "limits.memory",
-    "limits.ephemeral-storage",
-    "pods",
-    "resourcequotas",
-    "services",
-    "replicationcontrollers",
-    "secrets",
-    "configmaps",
-    "persistentvolumeclaims",
-    "storage",
-    "requests.storage",
-    "services.nodeports",
-    "services.loadbalancers",
-];
-/// Of those, what is counted.
-const COUNTED: [&str; 9] = [
-    "pods",
-    "resourcequotas",
-    "services",
-    "replicationcontrollers",
-    "secrets",
-    "configmaps",
-    "persistentvolumeclaims",
-    "services.nodeports",
-    "services.loadbalancers",
-];
-const OF_CONTAINERS: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 const COMPUTE: [&str; 2] = ["cpu", "memory"];
-const QUOTA_PREFIX: &str = "requests.";
 
 type NameRule = fn(&str, &Path) -> Errors;
 type Texts = BTreeMap<String, Text>;
 
 pub(super) fn of_container(resources: &core::ResourceRequirements, scene: &Scene<'_>, path: &Path) -> Errors {
-    let mut errors =
-        requirements(resources.limits.as_ref(), resources.requests.as_ref(), container_resource, path);
+    let mut errors = requirements(
+        resources.limits.as_ref(),
+        resources.requests.as_ref(),
+        resource_names::container_resource,
+        path,
+    );
     errors.extend(container_claims(items(&resources.claims), scene, &path.child("claims")));
     errors
 }
 
 /// What running the pod costs beyond its containers.
-pub(super) fn overhead(overhead: &Texts, path: &Path) -> Errors {
-    requirements(Some(overhead), None, container_resource, path)
+pub(crate) fn overhead(overhead: &Texts, path: &Path) -> Errors {
+    requirements(Some(overhead), None, resource_names::container_resource, path)
 }
 
 fn requirements(limits: Option<&Texts>, requests: Option<&Texts>, name: NameRule, path: &Path) -> Errors {
@@ -76,13 +43,13 @@ fn requirements(limits: Option<&Texts>, requests: Option<&Texts>, name: NameRule
     for (resource, amount) in &limits {
         let path = limits_path.key(resource);
         errors.extend(name(resource, &path));
-        errors.extend(self::amount(resource, amount, &path));
+        errors.extend(resource_names::amount(resource, amount, &path));
         errors.extend(whole_pages(resource, amount, &path));
     }
     for (resource, amount) in &requests {
         let path = requests_path.key(resource);
         errors.extend(name(resource, &path));
-        errors.extend(self::amount(resource, amount, &path));
+        errors.extend(resource_names::amount(resource, amount, &path));
         errors.extend(within_limit(resource, amount, limits.get(resource), &requests_path, &limits_path));
         errors.extend(whole_pages(resource, amount, &path));
     }
@@ -119,16 +86,6 @@ fn within_limit(
     }
 }
 
-/// The amount itself.
-fn amount(resource: &str, amount: &Quantity, path: &Path) -> Errors {
-    let mut errors = validation::number::quantity_not_negative(path, amount);
-    let whole = COUNTED.contains(&resource) || is_extended(resource);
-    if whole && amount.milli_value() % 1000 != 0 {
-        errors.push(FieldError::invalid(path, amount.to_string(), "must be an integer"));
-    }
-    errors
-}
-
 fn whole_pages(resource: &str, amount: &Quantity, path: &Path) -> Option<FieldError> {
     if !is_huge_page(resource) {
         return None;
@@ -141,39 +98,12 @@ fn whole_pages(resource: &str, amount: &Quantity, path: &Path) -> Option<FieldEr
 
 // === names ===
 
-fn resource(name: &str, path: &Path) -> Errors {
-    let errors = validation::label::label_key(path, name);
-    let standard = STANDARD.contains(&name) || is_huge_page(name) || name.starts_with("requests.hugepages-");
-    if errors.is_empty() && !name.contains('/') && !standard {
-        let detail = "must be a standard resource type or fully qualified";
-        return vec![FieldError::invalid(path, name, detail)];
-    }
-    errors
-}
-
-fn container_resource(name: &str, path: &Path) -> Errors {
-    let mut errors = resource(name, path);
-    let plain = !name.contains('/');
-    if plain && !OF_CONTAINERS.contains(&name) && !is_huge_page(name) {
-        errors.push(FieldError::invalid(path, name, "must be a standard resource for containers"));
-    } else if !plain && !is_native(name) && !is_extended(name) {
-        errors.push(FieldError::invalid(path, name, "doesn't follow extended resource name standard"));
-    }
-    errors
-}
-
 fn pod_resource(name: &str, path: &Path) -> Errors {
-    let errors = resource(name, path);
+    let errors = resource_names::resource(name, path);
     if errors.is_empty() && !is_pod_level(name) {
         return vec![FieldError::not_supported(path, name, ["cpu", "hugepages-", "memory"])];
     }
     errors
-}
-
-/// A resource of somebody else, which nodes count in whole units; its name must be valid in a quota too.
-fn is_extended(name: &str) -> bool {
-    let in_quota = format!("{QUOTA_PREFIX}{name}");
-    !is_native(name) && !name.starts_with(QUOTA_PREFIX) && validation::qualified_name(&in_quota).is_empty()
 }
 
 // === the pod as a whole (KEP-2837) ===

@@ -4,8 +4,9 @@
 use ironclad_api::{FieldError, Path, validation};
 use k8s_openapi::api::core::v1 as core;
 
-use super::affinity::{label_keys, selector};
+use super::affinity::label_keys;
 use super::{Errors, items, one_of};
+use crate::label_selectors::selector;
 
 const ACTIONS: [&str; 2] = ["DoNotSchedule", "ScheduleAnyway"];
 const POLICIES: [&str; 2] = ["Honor", "Ignore"];

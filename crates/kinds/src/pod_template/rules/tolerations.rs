@@ -8,7 +8,7 @@ use super::{Errors, one_of, text};
 
 const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
-pub(super) fn tolerations(tolerations: &[core::Toleration], path: &Path) -> Errors {
+pub(crate) fn tolerations(tolerations: &[core::Toleration], path: &Path) -> Errors {
     let each = tolerations.iter().enumerate();
     each.flat_map(|(index, toleration)| self::toleration(toleration, &path.index(index))).collect()
 }

@@ -18,7 +18,6 @@ const VOLUME_FIELDS: &[&str] =
     &["metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"];
 const HOST_PATH_TYPES: &[&str] =
     &["", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"];
-const MAX_DRIVER: usize = 63;
 
 /// The valid volumes by name, and what is wrong with the others.
 pub(super) fn volumes<'a>(
@@ -119,7 +118,7 @@ fn empty_dir(source: &core::EmptyDirVolumeSource, path: &Path) -> Errors {
     negative.then(|| FieldError::forbidden(&path.child("sizeLimit"), detail)).into_iter().collect()
 }
 
-fn host_path(source: &core::HostPathVolumeSource, path: &Path) -> Errors {
+pub(crate) fn host_path(source: &core::HostPathVolumeSource, path: &Path) -> Errors {
     if let Some(error) = required(path, "path", &source.path) {
         return vec![error];
     }
@@ -128,7 +127,7 @@ fn host_path(source: &core::HostPathVolumeSource, path: &Path) -> Errors {
     steps.into_iter().chain(kind).collect()
 }
 
-fn nfs(source: &core::NFSVolumeSource, path: &Path) -> Errors {
+pub(crate) fn nfs(source: &core::NFSVolumeSource, path: &Path) -> Errors {
     let mut errors: Errors = required(path, "server", &source.server).into_iter().collect();
     errors.extend(required(path, "path", &source.path));
     if !source.path.starts_with('/') {
@@ -193,27 +192,11 @@ pub(super) fn downward_file(file: &core::DownwardAPIVolumeFile, path: &Path) -> 
 }
 
 fn csi(source: &core::CSIVolumeSource, path: &Path) -> Errors {
-    let mut errors = csi_driver(&source.driver, &path.child("driver"));
+    let mut errors = crate::csi::driver_name(&source.driver, &path.child("driver"));
     if let Some(secret) = &source.node_publish_secret_ref {
         errors.extend(required(&path.child("nodePublishSecretRef"), "name", &secret.name));
         errors.extend(super::optional(path, "name", &secret.name, validation::dns1123_subdomain));
     }
-    errors
-}
-
-fn csi_driver(driver: &str, path: &Path) -> Errors {
-    if driver.is_empty() {
-        return vec![FieldError::required(path, "")];
-    }
-    let mut errors = Errors::new();
-    if driver.len() > MAX_DRIVER {
-        errors.push(FieldError::too_long(path, MAX_DRIVER));
-    }
-    errors.extend(validation::invalid_each(
-        path,
-        driver,
-        validation::dns1123_subdomain(&driver.to_lowercase()),
-    ));
     errors
 }
 

@@ -1,33 +1,13 @@
 //! Labels that nodes no longer have, and selectors that match nothing.
 
-use ironclad_api::{Path, validation};
+use ironclad_api::Path;
 use k8s_openapi::api::core::v1 as core;
+
+use crate::node_labels::{deprecated, term_warnings};
 
 const NO_PODS: &str = "a null labelSelector results in matching no pod";
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
-
-fn deprecated(label: &str) -> Option<&'static str> {
-    Some(match label {
-        "beta.kubernetes.io/arch" => "deprecated since v1.14; use \"kubernetes.io/arch\" instead",
-        "beta.kubernetes.io/os" => "deprecated since v1.14; use \"kubernetes.io/os\" instead",
-        "failure-domain.beta.kubernetes.io/region" => {
-            "deprecated since v1.17; use \"topology.kubernetes.io/region\" instead"
-        }
-        "failure-domain.beta.kubernetes.io/zone" => {
-            "deprecated since v1.17; use \"topology.kubernetes.io/zone\" instead"
-        }
-        "beta.kubernetes.io/instance-type" => {
-            "deprecated since v1.17; use \"node.kubernetes.io/instance-type\" instead"
-        }
-        "app.kubernetes.io/created-by" => "deprecated since v1.9",
-        "scheduler.alpha.kubernetes.io/preferAvoidPods" => {
-            "deprecated since v1.22; use Taints and Tolerations instead"
-        }
-        "node-role.kubernetes.io/master" => "use \"node-role.kubernetes.io/control-plane\" instead",
-        _ => return None,
-    })
-}
 
 pub(super) fn nodes(spec: &core::PodSpec, path: &Path) -> Vec<String> {
     let selector = spec.node_selector.iter().flatten();
@@ -41,28 +21,12 @@ pub(super) fn nodes(spec: &core::PodSpec, path: &Path) -> Vec<String> {
     let required = affinity.required_during_scheduling_ignored_during_execution.as_ref();
     for (index, term) in required.iter().flat_map(|required| &required.node_selector_terms).enumerate() {
         let path = path.child(REQUIRED).child("nodeSelectorTerms").index(index);
-        warnings.extend(node_term(term, false, &path));
+        warnings.extend(term_warnings(term, false, &path));
     }
     let preferred = affinity.preferred_during_scheduling_ignored_during_execution.iter().flatten();
     for (index, term) in preferred.enumerate() {
         let path = path.child(PREFERRED).index(index).child("preference");
-        warnings.extend(node_term(&term.preference, true, &path));
-    }
-    warnings
-}
-
-fn node_term(term: &core::NodeSelectorTerm, check_values: bool, path: &Path) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for (index, expression) in term.match_expressions.iter().flatten().enumerate() {
-        let path = path.child("matchExpressions").index(index);
-        if let Some(text) = deprecated(&expression.key) {
-            warnings.push(format!("{}: {} is {text}", path.child("key"), expression.key));
-        }
-        for (index, value) in expression.values.iter().flatten().enumerate().filter(|_| check_values) {
-            let faults = validation::label_value(value);
-            let path = path.child("values").index(index);
-            warnings.extend(faults.iter().map(|fault| format!("{path}: {value} is invalid, {fault}")));
-        }
+        warnings.extend(term_warnings(&term.preference, true, &path));
     }
     warnings
 }

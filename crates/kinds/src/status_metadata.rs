@@ -1,0 +1,20 @@
+//! The metadata in a write of a status, for kinds of which such a write changes nothing but managed fields.
+
+use ironclad_api::Object;
+use serde_json::Value;
+
+/// What stays as it was (`ResetObjectMetaForStatus`).
+const KEPT: [&str; 7] =
+    ["deletionTimestamp", "generation", "selfLink", "labels", "annotations", "finalizers", "ownerReferences"];
+
+pub(crate) fn keep(new: &mut Object, old: &Object) {
+    for field in KEPT {
+        match old.metadata().and_then(|metadata| metadata.get(field)).filter(|kept| !kept.is_null()) {
+            Some(kept) => {
+                let kept: Value = kept.clone();
+                new.set_meta(field, kept);
+            }
+            None => drop(new.remove_meta(field)),
+        }
+    }
+}
