@@ -1,15 +1,11 @@
-//! A cache and a client that are there before what they stand for.
+//! A cache that is there before it has content.
 
 use std::sync::{Arc, OnceLock};
 
-use ironclad_api::status::Status;
-use ironclad_api::{Entry, GroupResource, Object, ObjectKey};
-use ironclad_env::BoxFuture;
+use ironclad_api::{Entry, GroupResource, ObjectKey};
 use parking_lot::Mutex;
 
-use crate::Client;
 use crate::cache::{By, Cache, CachedResource, Observer};
-use crate::request::Request;
 
 /// Stands for a cache that does not exist yet. The server's own cache is made by an engine
 /// that is built from authorizers and plugins which read that cache: they get this one, and it is
@@ -68,26 +64,5 @@ impl Cache for Deferred {
 
     fn revision(&self) -> u64 {
         self.cache.get().map_or(0, |cache| cache.revision())
-    }
-}
-
-/// Stands for a client that does not exist yet, as [`Deferred`] does for the cache: plugins that
-/// write call the engine that they are a part of.
-#[derive(Default)]
-pub struct DeferredClient(OnceLock<Arc<dyn Client>>);
-
-impl DeferredClient {
-    /// From now on every call goes to `client`. Only the first call counts.
-    pub fn fill(&self, client: Arc<dyn Client>) {
-        drop(self.0.set(client));
-    }
-}
-
-impl Client for DeferredClient {
-    fn call(&self, request: Request) -> BoxFuture<'_, Result<Object, Status>> {
-        match self.0.get() {
-            Some(client) => client.call(request),
-            None => Box::pin(std::future::ready(Err(Status::service_unavailable("the server is starting")))),
-        }
     }
 }

@@ -16,7 +16,7 @@ use ironclad_api::status::Status;
 use ironclad_env::BoxFuture;
 
 pub use cache::{By, Cache, CachedResource, Change, Observer};
-pub use deferred::{Deferred, DeferredClient};
+pub use deferred::Deferred;
 pub use events::{EventRecord, EventType, Recorder};
 pub use request::{Body, Operation, Patch, PatchKind, Request, Target};
 

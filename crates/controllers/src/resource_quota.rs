@@ -18,6 +18,8 @@ use crate::resources::RESOURCE_QUOTAS;
 
 /// Everything is counted anew this often, for what no change tells of.
 const PERIOD: Duration = Duration::from_secs(300);
+/// And this soon after the count changed: a write that was charged meanwhile may not have been there yet.
+const SOON: Duration = Duration::from_secs(10);
 
 pub struct ResourceQuotas;
 
@@ -59,7 +61,7 @@ impl Controller for ResourceQuotas {
             status.insert("used".into(), used.to_value());
             plan.then(Write::Update { target: RESOURCE_QUOTAS.status(key), object });
         }
-        plan.requeue_in(PERIOD);
+        plan.requeue_in(if plan.stages.is_empty() { PERIOD } else { SOON });
         plan
     }
 }

@@ -23,6 +23,17 @@ pub struct User {
     pub extra: BTreeMap<String, Vec<String>>,
 }
 
+impl User {
+    /// The server itself, which may do everything.
+    pub fn server() -> Self {
+        Self {
+            name: "system:apiserver".into(),
+            groups: vec!["system:masters".into(), "system:authenticated".into()],
+            ..Self::default()
+        }
+    }
+}
+
 /// One request's identity and what it gathers on its way.
 #[derive(Clone, Default)]
 pub struct Context {

@@ -1,6 +1,6 @@
 //! What kinds' own functions may do to the cluster, and the in-process client.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use ironclad_api::params::DeleteOptions;
 use ironclad_api::status::Status;
@@ -94,6 +94,30 @@ impl Client for LocalClient {
         Box::pin(async move {
             let context = Context::new(self.user.clone(), self.user_agent.clone());
             object(self.engine.handle(&context, request).await?)
+        })
+    }
+}
+
+/// The server itself as a client, for parts that the engine is made of and that write: it is there
+/// before the engine, and does not keep it alive.
+#[derive(Default)]
+pub struct ServerClient(OnceLock<(Weak<Engine>, Arc<User>)>);
+
+impl ServerClient {
+    /// From now on every call goes to `engine`. Only the first call counts.
+    pub fn fill(&self, engine: &Arc<Engine>) {
+        drop(self.0.set((Arc::downgrade(engine), Arc::new(User::server()))));
+    }
+}
+
+impl Client for ServerClient {
+    fn call(&self, request: Request) -> BoxFuture<'_, Result<Object, Status>> {
+        let filled = self.0.get().and_then(|(engine, user)| Some((engine.upgrade()?, user.clone())));
+        Box::pin(async move {
+            let Some((engine, user)) = filled else {
+                return Err(Status::service_unavailable("the server is starting or stopping"));
+            };
+            LocalClient::new(engine, user, "kube-apiserver").call(request).await
         })
     }
 }

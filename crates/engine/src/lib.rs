@@ -31,7 +31,7 @@ pub use engine::{Engine, Parts};
 pub use gate::{
     Admission, AdmissionOperation, AdmissionRequest, Attributes, Authorizer, Context, Decision, User,
 };
-pub use inside::LocalClient;
+pub use inside::{LocalClient, ServerClient};
 pub use read::list::List;
 pub use registry::{Kind, Kinds, Registry, Served};
 pub use response::Response;

@@ -7,9 +7,9 @@ use ironclad_auth::authenticate::legacy_service_account::LegacyServiceAccountTok
 use ironclad_auth::authenticate::service_account::ServiceAccountTokens;
 use ironclad_auth::authenticate::tokens::Tokens;
 use ironclad_auth::{AllRules, NodeAuthorizer, Rbac, Union, bootstrap};
-use ironclad_client::{Cache, Deferred, DeferredClient};
+use ironclad_client::{Cache, Deferred};
 use ironclad_engine::gate::TokenAuthenticator;
-use ironclad_engine::{Authorizer, Engine, Parts, Registry};
+use ironclad_engine::{Authorizer, Engine, Parts, Registry, ServerClient};
 use ironclad_env::BoxFuture;
 use ironclad_kinds::Services;
 use ironclad_pki::token::{TokenSigner, TokenVerifier, VerificationKey};
@@ -57,7 +57,7 @@ async fn start(context: &mut Context) -> Result<String, Failure> {
     let registry = Registry::new(ironclad_kinds::all(&services));
     let addresses = ServiceAddresses::new(context.env.clone(), cache.clone());
     let caller = Caller::new(context.env.clone(), addresses);
-    let server = Arc::new(DeferredClient::default());
+    let server = Arc::new(ServerClient::default());
     let outside = Outside {
         caller: caller.clone(),
         authorizer: authorizer.clone(),
@@ -73,7 +73,7 @@ async fn start(context: &mut Context) -> Result<String, Failure> {
         Failure::of("the cluster's state cannot be served", &error, next)
     })?;
     deferred.fill(engine.cache());
-    server.fill(Arc::new(LocalClient::new(engine.clone(), Arc::new(User::server()), "kube-apiserver")));
+    server.fill(&engine);
     let detail = format!("{} kinds", engine.registry().kinds().all().len());
     context.made.engine = Some(engine);
     context.made.authorizer = Some(authorizer);
