@@ -2,7 +2,7 @@
 
 use ironclad_api::apply::{PathElement, scale as owners_of_scale};
 use ironclad_api::field::{FieldError, Path};
-use ironclad_api::labels::LabelSelector;
+use ironclad_api::labels::{LabelSelector, Selector};
 use ironclad_api::schema::Catalog;
 use ironclad_api::status::Status;
 use ironclad_api::{GroupKind, GroupVersionKind, Object, object};
@@ -237,10 +237,13 @@ fn at<'a>(object: &'a Object, path: &[ironclad_api::gvk::Name]) -> Option<&'a Va
     object.at(&path)
 }
 
-/// A selector in its text form, from that or from a LabelSelector.
+/// A selector in its text form, from that, from labels (ReplicationControllers) or from a LabelSelector.
 fn selector_text(value: &Value) -> Option<String> {
     if let Value::String(text) = value {
         return Some(text.clone());
+    }
+    if value.as_object().is_some_and(|labels| labels.values().all(Value::is_string)) {
+        return Some(Selector::from_labels(&object::string_map(Some(value))).to_string());
     }
     let selector: LabelSelector = serde_json::from_value(value.clone()).ok()?;
     Some(selector.to_selector().ok()?.to_string())

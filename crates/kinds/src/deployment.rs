@@ -1,9 +1,8 @@
 //! `apps/v1 Deployment`.
 
 use ironclad_api::apply::FieldSet;
-use ironclad_api::intstr::IntOrString;
 use ironclad_api::object::object_in;
-use ironclad_api::{FieldError, Object, Path, Status, validation};
+use ironclad_api::{FieldError, Object, Path, Status};
 use ironclad_engine::Column;
 use ironclad_engine::strategy::{KindSpec, Part, Preparation, Scope, Strategy, Subresource};
 use serde_json::{Value, json};
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 use crate::columns::{age, column, name, text};
 use crate::pod_template::columns::{containers_images_selector, selector_text};
 use crate::pod_template::workload;
+use crate::rollout;
 use crate::spec::{default_to, names, spec};
 
 const ROLLING_UPDATE: &str = "RollingUpdate";
@@ -187,46 +187,23 @@ fn validate_strategy(deployment: &Object, path: &Path) -> Vec<FieldError> {
     }
 }
 
-/// As Go prints the struct.
 fn printed_strategy(strategy: &Value) -> ironclad_api::field::BadValue {
-    let rolling = match strategy.get("rollingUpdate") {
-        Some(Value::Object(rolling)) => {
-            let field = |name: &str| ironclad_api::goprint::json(rolling.get(name).unwrap_or(&json!(0)));
-            format!("{{\"MaxUnavailable\":{},\"MaxSurge\":{}}}", field("maxUnavailable"), field("maxSurge"))
-        }
-        _ => "null".to_owned(),
-    };
-    let kind = ironclad_api::goprint::json(&strategy["type"]);
-    ironclad_api::field::BadValue::Printed(format!("{{\"Type\":{kind},\"RollingUpdate\":{rolling}}}"))
+    let fields = [("maxUnavailable", "MaxUnavailable", json!(0)), ("maxSurge", "MaxSurge", json!(0))];
+    rollout::printed_strategy(strategy, &fields)
 }
 
 fn validate_rolling(rolling: &Value, path: &Path) -> Vec<FieldError> {
-    let amount =
-        |field: &str| rolling.get(field).and_then(IntOrString::from_json).unwrap_or(IntOrString::Int(0));
-    let (unavailable, surge) = (amount("maxUnavailable"), amount("maxSurge"));
+    let (unavailable, surge) =
+        (rollout::amount(rolling, "maxUnavailable"), rollout::amount(rolling, "maxSurge"));
     let at = path.child("maxUnavailable");
-    let mut errors = validate_amount(&unavailable, &at);
-    errors.extend(validate_amount(&surge, &path.child("maxSurge")));
-    if value(&unavailable) == 0 && value(&surge) == 0 {
-        let shown = rolling["maxUnavailable"].clone();
-        errors.push(FieldError::invalid(&at, shown, "may not be 0 when `maxSurge` is 0"));
+    let mut errors = rollout::validate(&at, &unavailable);
+    errors.extend(rollout::validate(&path.child("maxSurge"), &surge));
+    if rollout::value(&unavailable) == 0 && rollout::value(&surge) == 0 {
+        let detail = "may not be 0 when `maxSurge` is 0";
+        errors.push(FieldError::invalid(&at, rollout::shown(&unavailable), detail));
     }
-    if unavailable.percent().is_some_and(|percent| percent > 100) {
-        let shown = rolling["maxUnavailable"].clone();
-        errors.push(FieldError::invalid(&at, shown, "must not be greater than 100%"));
-    }
+    errors.extend(rollout::not_above_100_percent(&at, &unavailable));
     errors
-}
-
-fn validate_amount(amount: &IntOrString, path: &Path) -> Vec<FieldError> {
-    match amount {
-        IntOrString::Int(number) => validation::number::not_negative(path, i64::from(*number)),
-        IntOrString::String(text) => validation::invalid_each(path, text, validation::word::percent(text)),
-    }
-}
-
-fn value(amount: &IntOrString) -> i64 {
-    amount.percent().unwrap_or_else(|| amount.int_value())
 }
 
 fn validate_status(new: &Object, old: &Object) -> Vec<FieldError> {
@@ -242,11 +219,7 @@ fn validate_status(new: &Object, old: &Object) -> Vec<FieldError> {
     ];
     let mut errors = workload::not_negative(new, "status", &fields);
     errors.extend(workload::replica_counts(new, &["updatedReplicas", "readyReplicas", "availableReplicas"]));
-    let collisions = |object: &Object| object.at(&["status", "collisionCount"]).and_then(Value::as_i64);
-    if collisions(old).is_some_and(|old| collisions(new).is_none_or(|new| new < old)) {
-        let path = Path::new("status").child("collisionCount");
-        errors.push(FieldError::invalid(&path, collisions(new).unwrap_or(0), "cannot be decremented"));
-    }
+    errors.extend(workload::collisions(new, old));
     errors
 }
 

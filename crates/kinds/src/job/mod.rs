@@ -1,26 +1,22 @@
 //! `batch/v1 Job`.
 
 mod columns;
-mod failure_policy;
-mod indexes;
 mod rules;
 mod selector;
 mod status;
-mod success_policy;
 mod update;
 
 use ironclad_api::params::PropagationPolicy;
-use ironclad_api::{FieldError, Object, Status};
+use ironclad_api::{FieldError, Object, Path, Status};
 use ironclad_engine::strategy::{KindSpec, Part, Preparation, Scope, SelectableField, Strategy, Subresource};
+use k8s_openapi::api::batch::v1 as batch;
 use serde_json::Value;
 
+use crate::job_spec;
 use crate::pod_template::workload;
-use crate::spec::{default_to, names, object_at, objects_at, spec};
+use crate::spec::{default_to, names, spec, typed};
 
 const BACKOFF_LIMIT: i64 = 6;
-const INDEXED: &str = "Indexed";
-const MANY_COMPLETIONS: i64 = 100_000;
-const MUCH_PARALLELISM: i64 = 10_000;
 
 pub struct Job {
     spec: KindSpec,
@@ -88,18 +84,12 @@ impl Strategy for Job {
     }
 
     fn warnings(&self, new: &Object, old: Option<&Object>) -> Vec<String> {
-        let mut all = workload::warnings(new, old);
-        let number = |field: &str| new.at(&["spec", field]).and_then(Value::as_i64).unwrap_or(0);
-        let changed = old.is_none_or(|old| old.generation() != new.generation());
-        let large = number("completions") > MANY_COMPLETIONS && number("parallelism") > MUCH_PARALLELISM;
-        if changed && large && new.str_at(&["spec", "completionMode"]) == INDEXED {
-            all.push(
-                "spec: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than \
-                 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail"
-                    .to_owned(),
-            );
+        if old.is_some_and(|old| old.generation() == new.generation()) {
+            return Vec::new();
         }
-        all
+        let name = workload::name_warning(new).filter(|_| old.is_none());
+        let spec = typed::<batch::Job>(new).spec.unwrap_or_default();
+        name.into_iter().chain(job_spec::warnings(&spec, &Path::new("spec"))).collect()
     }
 
     /// Upstream keeps it so for the clients of old.
@@ -122,14 +112,7 @@ fn default_spec(job: &mut Object) {
     let has_policy = spec.get("podFailurePolicy").is_some_and(Value::is_object);
     default_to(spec, "podReplacementPolicy", if has_policy { "Failed" } else { "TerminatingOrFailed" });
     default_to(spec, "manualSelector", false);
-    let Some(policy) = object_at(spec, "podFailurePolicy") else { return };
-    for rule in objects_at(policy, "rules") {
-        for pattern in objects_at(rule, "onPodConditions") {
-            if pattern.get("status").and_then(Value::as_str).unwrap_or_default().is_empty() {
-                pattern.insert("status".into(), "True".into());
-            }
-        }
-    }
+    job_spec::default(spec);
 }
 
 /// A job without labels has those of its pods.

@@ -9,7 +9,7 @@ use ironclad_api::{FieldError, Object, Path, validation};
 use k8s_openapi::api::batch::v1 as batch;
 use serde_json::json;
 
-use super::{INDEXED, indexes};
+use crate::job_spec::{INDEXED, indexes};
 use crate::pod_template::workload;
 use crate::spec::typed;
 

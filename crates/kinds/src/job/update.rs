@@ -3,7 +3,7 @@
 use ironclad_api::{FieldError, Object, Path, validation};
 use serde_json::{Map, Value};
 
-use super::INDEXED;
+use crate::job_spec::INDEXED;
 use crate::pod_template::workload::immutable;
 use crate::spec::{object_at, objects_at};
 

@@ -3,7 +3,7 @@
 use ironclad_api::goprint::quote;
 
 /// How many indexes a well-formed list has. `Err` is upstream's text.
-pub(super) fn count(list: &str, completions: i64) -> Result<i64, String> {
+pub(crate) fn count(list: &str, completions: i64) -> Result<i64, String> {
     if list.is_empty() {
         return Ok(0);
     }
@@ -20,7 +20,7 @@ pub(super) fn count(list: &str, completions: i64) -> Result<i64, String> {
 }
 
 /// The first index that stands in both lists. What is malformed is passed over.
-pub(super) fn overlap(completed: &str, failed: &str, completions: i64) -> Option<i64> {
+pub(crate) fn overlap(completed: &str, failed: &str, completions: i64) -> Option<i64> {
     let intervals = |list: &str| -> Vec<(i64, i64)> {
         list.split(',').filter_map(|part| interval(part, completions).ok()).collect()
     };
