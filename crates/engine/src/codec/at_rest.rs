@@ -10,6 +10,17 @@ pub trait AtRest: Send + Sync + 'static {
 
     /// The plain form of what [`AtRest::seal`] made, or of what was stored before sealing was configured.
     fn open(&self, resource: &GroupResource, key: &[u8], stored: Bytes) -> Result<Bytes, AtRestError>;
+
+    /// Whether objects of this resource may be stored in another form than their plain one.
+    fn seals(&self, _resource: &GroupResource) -> bool {
+        false
+    }
+
+    /// Whether these stored bytes were sealed in another way than they would be now: then even
+    /// a write that changes nothing stores them anew.
+    fn is_stale(&self, _resource: &GroupResource, _stored: &[u8]) -> bool {
+        false
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use ironclad_api::status::Status;
 use ironclad_api::{Entry, Object, ObjectKey};
 use ironclad_env::EnvironmentExt;
-use ironclad_store::{Compare, Expect, Op, StoreError, Txn, TxnResult};
+use ironclad_store::{Compare, Expect, Op, Range, StoreError, Txn, TxnResult};
 
 use super::Current;
 use crate::cache::CLAIMS;
@@ -55,6 +55,7 @@ impl Engine {
                 let encoded = codec::encode(object);
                 if let Some(old) =
                     old.filter(|old| codec::stamp(&encoded, old.entry.revision) == old.entry.json)
+                    && !self.is_stale(served, &store_key).await?
                 {
                     return Ok(Committed::Unchanged(old.entry.clone()));
                 }
@@ -77,6 +78,18 @@ impl Engine {
             Ok(TxnResult::Conflict { .. }) => Ok(Committed::LostClaim),
             Err(error) => Err(store_failed(&error)),
         }
+    }
+
+    /// Whether what is stored was sealed with a key that is no longer the first.
+    async fn is_stale(&self, served: &Served, store_key: &Bytes) -> Result<bool, Status> {
+        let (at_rest, resource) = (&self.cluster.at_rest, &served.kind.resource);
+        if !at_rest.seals(resource) {
+            return Ok(false);
+        }
+        let range = Range { prefix: store_key.clone(), after: None, limit: 1, revision: None };
+        let found = self.store.range(range).await.map_err(|error| store_failed(&error))?;
+        let stored = found.items.first().filter(|item| item.key == *store_key);
+        Ok(stored.is_some_and(|item| at_rest.is_stale(resource, &item.value)))
     }
 
     /// Adds the taking and giving back of claims.
