@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use ironclad_api::goprint::quote;
-use ironclad_api::params::GetOptions;
 use ironclad_api::status::Status;
-use ironclad_api::{Entry, GroupResource, Object};
+use ironclad_api::{GroupResource, Object};
 use ironclad_client::{Cache, Operation, Request, Target};
 use ironclad_env::{Env, Task};
 use ironclad_store::Store;
@@ -126,7 +125,9 @@ impl Engine {
     pub async fn handle(self: &Arc<Self>, context: &Context, request: Request) -> Result<Response, Status> {
         let mut asked = attributes(context, request.operation.verb(), &request.target);
         if let Some(options) = request.operation.selection() {
-            if let (Some(name), true) = (options.field_selector.exact_value("metadata.name"), asked.name.is_empty()) {
+            if let (Some(name), true) =
+                (options.field_selector.exact_value("metadata.name"), asked.name.is_empty())
+            {
                 asked.name = name.to_owned();
             }
             asked.field_selector = options.field_selector.clone();
@@ -217,20 +218,18 @@ impl Engine {
         }
     }
 
-    /// Lets an authorized stream to an object (exec, attach, proxy) through: the object must
-    /// exist, and admission sees the stream's options as the object. Answers with the object
-    /// that the stream goes to.
+    /// Asks admission whether an authorized stream to an object (exec, attach, proxy) may pass.
+    /// It sees the stream's options as the object; whether the target exists is not looked at.
     pub async fn connect(
         &self,
         context: &Context,
         target: &Target,
         options: &mut Object,
-    ) -> Result<Arc<Entry>, Status> {
+    ) -> Result<(), Status> {
         let served = self.served(target)?;
         let Some(subresource) = served.subresource(&target.subresource) else {
             return Err(Status::unknown_path());
         };
-        let entry = self.get(&served, target, &GetOptions::default()).await?;
         let mut request = AdmissionRequest {
             context,
             operation: AdmissionOperation::Connect,
@@ -243,8 +242,7 @@ impl Engine {
             options: RequestOptions::None,
         };
         self.admission.mutate(&mut request).await?;
-        self.admission.validate(&request).await?;
-        Ok(entry)
+        self.admission.validate(&request).await
     }
 
     /// The resource that a target names, in its version.
