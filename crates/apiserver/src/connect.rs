@@ -6,9 +6,12 @@
 //! own client certificate. Upgraded connections are joined byte by byte, so WebSocket and
 //! SPDY pass alike. Source: <https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/>
 
-mod backend;
-mod forward;
-mod location;
+pub mod backend;
+pub mod forward;
+mod html;
+mod links;
+pub mod location;
+mod log;
 mod node;
 mod pod;
 mod proxy;
@@ -49,7 +52,7 @@ pub async fn serve(shared: &Shared, asked: Asked<'_>, body: Incoming) -> Result<
             let options = LogOptions::from_query(asked.query, &asked.resource.name)?;
             let pod = pod(cache, &asked)?;
             let Some(location) = pod::log(cache, &pod, &options)? else { return Ok(pod::no_log()) };
-            forward::stream(shared, &location, asked).await
+            log::serve(shared, &location, asked).await
         }
         ("pods", stream @ ("exec" | "attach")) => {
             authorize_create(shared, &asked).await?;

@@ -16,6 +16,7 @@ use ironclad_api::status::Status;
 use ironclad_engine::Kinds;
 use parking_lot::Mutex;
 
+use crate::aggregation::Aggregation;
 use crate::health::not_found;
 use crate::negotiate::accept::{Views, accept};
 use crate::negotiate::header;
@@ -35,6 +36,8 @@ pub struct Discovery {
 struct Made {
     /// Kept weakly: kinds that are gone take their objects with them.
     kinds: Weak<Kinds>,
+    /// Of what other servers serve.
+    generation: u64,
     core: Document,
     named: Document,
 }
@@ -57,6 +60,7 @@ impl Discovery {
     pub fn serve(
         &self,
         kinds: &Arc<Kinds>,
+        aggregation: Option<&Aggregation>,
         path: &str,
         query: &Query,
         headers: &HeaderMap,
@@ -65,10 +69,10 @@ impl Discovery {
         if let [root] = parts.as_slice()
             && accept(headers, query, Views::Discovery).is_ok()
         {
-            return Ok(self.aggregated(kinds, *root == "api", headers));
+            return Ok(self.aggregated(kinds, aggregation, *root == "api", headers));
         }
         let accepted = accept(headers, query, Views::Plain)?;
-        let groups = Groups::of(kinds);
+        let groups = Groups::of(kinds, aggregation);
         let document = match parts.as_slice() {
             ["api"] => Some(legacy::versions(&groups, &self.address)),
             ["apis"] => Some(legacy::group_list(&groups)),
@@ -85,8 +89,14 @@ impl Discovery {
         })
     }
 
-    fn aggregated(&self, kinds: &Arc<Kinds>, core: bool, headers: &HeaderMap) -> Reply {
-        let made = self.made(kinds);
+    fn aggregated(
+        &self,
+        kinds: &Arc<Kinds>,
+        aggregation: Option<&Aggregation>,
+        core: bool,
+        headers: &HeaderMap,
+    ) -> Reply {
+        let made = self.made(kinds, aggregation);
         let document = if core { made.core } else { made.named };
         let fresh = header(headers, &IF_NONE_MATCH) == document.etag;
         let mut reply = match fresh {
@@ -106,15 +116,18 @@ impl Discovery {
         reply
     }
 
-    /// The documents of this state of the registry.
-    fn made(&self, kinds: &Arc<Kinds>) -> Made {
+    /// The documents of this state of the registry and of the other servers.
+    fn made(&self, kinds: &Arc<Kinds>, aggregation: Option<&Aggregation>) -> Made {
         let mut made = self.made.lock();
-        if let Some(made) = made.as_ref().filter(|made| made.kinds.ptr_eq(&Arc::downgrade(kinds))) {
+        let generation = aggregation.map_or(0, Aggregation::generation);
+        let is_of = |made: &&Made| made.generation == generation && made.kinds.ptr_eq(&Arc::downgrade(kinds));
+        if let Some(made) = made.as_ref().filter(is_of) {
             return made.clone();
         }
-        let groups = Groups::of(kinds);
+        let groups = Groups::of(kinds, aggregation);
         let new = Made {
             kinds: Arc::downgrade(kinds),
+            generation,
             core: Document::new(aggregated::list(&groups, |group| group.is_empty())),
             named: Document::new(aggregated::list(&groups, |group| !group.is_empty())),
         };

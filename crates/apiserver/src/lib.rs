@@ -1,15 +1,17 @@
 //! The HTTP shell over the engine: connections, requests, content, streams. It decides
-//! nothing about objects, and but for [`connect`] it names no kind.
+//! nothing about objects, and but for [`connect`] and [`aggregation`] it names no kind.
 //!
 //! - [`listen`]: TCP, TLS, HTTP/1.1 and HTTP/2 with their limits.
 //! - [`pipeline`]: what happens to every request, from top to bottom.
 //! - [`request_info`], [`negotiate`]: what a request is about, and in which form.
 //! - [`authenticate`], [`impersonate`], [`limits`], [`audit`]: steps of the pipeline.
-//! - [`resources`]: to the engine and back; [`connect`]: to nodes, pods and services.
+//! - [`resources`]: to the engine and back; [`connect`]: to nodes, pods and services;
+//!   [`aggregation`]: to servers that serve groups of their own.
 //! - [`discovery`], [`openapi`]: derived from the engine's registry.
 //! - [`routes`]: all other paths; [`health`], [`metrics`], [`version`].
 //! - [`server`]: all of it as one value; [`in_process`]: the way in without HTTP.
 
+mod aggregation;
 pub mod audit;
 pub mod authenticate;
 mod body;
@@ -32,7 +34,9 @@ pub mod server;
 mod url;
 pub mod version;
 mod warnings;
+mod websocket;
 
+pub use aggregation::Settings as Aggregation;
 pub use authenticate::FrontProxy;
 pub use connect::Backends;
 pub use health::Check;

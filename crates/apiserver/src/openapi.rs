@@ -20,6 +20,7 @@ use ironclad_env::Env;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::aggregation::Aggregation;
 use crate::health::not_found;
 use crate::negotiate::header;
 use crate::reply::{self, Reply, accepts_gzip};
@@ -54,12 +55,21 @@ impl OpenApi {
 
     /// The list of v3 documents. Their hashes are of what they are derived from, so that the
     /// list can be written without making any of them.
-    pub fn v3_index(&self, kinds: &Kinds) -> Reply {
+    pub fn v3_index(&self, kinds: &Kinds, aggregation: Option<&Aggregation>) -> Reply {
         let mut paths = BTreeMap::new();
         for (group_version, resources) in by_group_version(kinds) {
             let path = path(&group_version);
             let url = format!("/openapi/v3/{path}?hash={}", self.hash(&resources));
             paths.insert(path, serde_json::json!({ "serverRelativeURL": url }));
+        }
+        // Other servers' documents are read where they are.
+        for (group_version, document) in aggregation.map(Aggregation::documents).unwrap_or_default().iter() {
+            match document.openapi.as_str() {
+                "" => drop(paths.remove(&path(group_version))),
+                url => {
+                    drop(paths.insert(path(group_version), serde_json::json!({ "serverRelativeURL": url })))
+                }
+            }
         }
         let accepted = crate::negotiate::Accepted::default();
         reply::value(200, &accepted, &serde_json::json!({ "paths": paths }))

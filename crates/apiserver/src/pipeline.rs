@@ -26,6 +26,7 @@ use ironclad_engine::{Context, Decision, User};
 use ironclad_env::EnvironmentExt;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::aggregation;
 use crate::audit::{Record, Stage, is_logged};
 use crate::impersonate::impersonate;
 use crate::listen::Connection;
@@ -166,6 +167,10 @@ async fn answer(
 ) -> Result<Reply, Status> {
     let _held = admit(shared, connection, exchange, &mut request).await?;
     let Exchange { info, query, context, .. } = exchange;
+    if let Some(remote) = shared.aggregation.as_ref().and_then(|aggregation| aggregation.route(info)) {
+        // Names that other servers made up must not become labels: requests there are counted without.
+        return aggregation::pass(shared, &remote, info, &context.user, request).await;
+    }
     match &info.resource {
         Some(resource) => {
             exchange.known_resource = resources::is_served(&shared.engine.registry().kinds(), resource);

@@ -37,14 +37,18 @@ pub async fn serve(
             Ok(document(shared.oidc.as_ref().map(|oidc| &oidc.keys), "application/jwk-set+json"))
         }
         "/openapi/v2" => shared.openapi.v2(&shared.engine.registry().kinds(), headers).await,
-        "/openapi/v3" => Ok(shared.openapi.v3_index(&shared.engine.registry().kinds())),
+        "/openapi/v3" => {
+            Ok(shared.openapi.v3_index(&shared.engine.registry().kinds(), shared.aggregation.as_deref()))
+        }
         other => {
             let kinds = shared.engine.registry().kinds();
             if let Some(group_version) = other.strip_prefix("/openapi/v3/") {
                 return shared.openapi.v3(&kinds, group_version, query, headers).await;
             }
             match other.split('/').nth(1) {
-                Some("api" | "apis") => shared.discovery.serve(&kinds, other, query, headers),
+                Some("api" | "apis") => {
+                    shared.discovery.serve(&kinds, shared.aggregation.as_deref(), other, query, headers)
+                }
                 _ => Ok(not_found()),
             }
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ironclad_auth::Authenticators;
-use ironclad_engine::{Authorizer, Engine};
+use ironclad_engine::{Authorizer, Engine, User};
 use ironclad_env::Env;
 use ironclad_pki::tls::{self, CertificateSlot, TlsError};
 use prometheus::Registry;
@@ -16,11 +16,13 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::aggregation::{self, Aggregation};
 use crate::audit;
 use crate::authenticate::{FrontProxy, Identification};
 use crate::connect::Backends;
 use crate::discovery::Discovery;
 use crate::health::Check;
+use crate::in_process::InProcess;
 use crate::limits::Limits;
 use crate::listen::{self, Acceptor};
 use crate::metrics::Metrics;
@@ -60,6 +62,8 @@ pub struct Parts {
     pub authorizer: Arc<dyn Authorizer>,
     /// Without it, logs, exec and the like are refused.
     pub backends: Option<Backends>,
+    /// Without it, this server serves all of the API itself.
+    pub aggregation: Option<aggregation::Settings>,
     /// Health checks beside the server's own.
     pub checks: Vec<Check>,
     /// Other parts may add their metrics to it.
@@ -86,6 +90,7 @@ pub struct Shared {
     pub identification: Identification,
     pub authorizer: Arc<dyn Authorizer>,
     pub backends: Option<Backends>,
+    pub aggregation: Option<Arc<Aggregation>>,
     pub version: Version,
     pub oidc: Option<Oidc>,
     pub metrics: Metrics,
@@ -125,7 +130,17 @@ impl Server {
     /// Listens, and serves from then on.
     pub async fn start(config: Config, parts: Parts) -> Result<Self, StartError> {
         let Config { listen, advertise, identity, version, audit, oidc, drain } = config;
-        let Parts { env, engine, authenticators, front_proxy, authorizer, backends, checks, metrics } = parts;
+        let Parts {
+            env,
+            engine,
+            authenticators,
+            front_proxy,
+            authorizer,
+            backends,
+            aggregation,
+            checks,
+            metrics,
+        } = parts;
         let audit = match audit {
             Some(settings) => {
                 let path = settings.path.clone();
@@ -140,6 +155,7 @@ impl Server {
         let listener = tokio::net::TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let advertise = if advertise.is_empty() { address.to_string() } else { advertise };
+        let aggregation = aggregation.map(|settings| Aggregation::start(settings, &*engine.cache()));
         let shared = Arc::new(Shared {
             identification: Identification { env: env.clone(), authenticators, front_proxy },
             metrics: Metrics::new(metrics)?,
@@ -151,11 +167,13 @@ impl Server {
             engine,
             authorizer,
             backends,
+            aggregation,
             version,
             oidc,
             audit,
             checks,
         });
+        tend_extensions(&shared);
         let (connections, accepting) = (TaskTracker::new(), CancellationToken::new());
         let acceptor = Acceptor { listener, tls, shared: shared.clone(), connections: connections.clone() };
         let stop = accepting.clone();
@@ -182,6 +200,14 @@ impl Server {
             tracing::warn!(open = self.connections.len(), "connections did not end in time");
         }
     }
+}
+
+/// Looks after the servers that serve groups of their own.
+fn tend_extensions(shared: &Arc<Shared>) {
+    let user =
+        User { name: "system:apiserver".into(), groups: vec!["system:masters".into()], ..User::default() };
+    let client = InProcess::new(shared.engine.clone()).user(user, "kube-apiserver");
+    shared.env.spawn("aggregation", Box::pin(aggregation::tend(Arc::downgrade(shared), client)));
 }
 
 impl Drop for Server {

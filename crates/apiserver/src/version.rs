@@ -18,13 +18,12 @@ pub struct Version {
 }
 
 impl Version {
-    /// The Kubernetes whose API this is, with our own version as build metadata of the
-    /// semantic version. `build_date` is RFC 3339.
+    /// `build_date` is RFC 3339.
     pub fn new(commit: &str, build_date: &str) -> Self {
         Self {
             major: "1".into(),
             minor: "36".into(),
-            git_version: format!("v1.36.2+ironclad-{}", env!("CARGO_PKG_VERSION")),
+            git_version: ironclad_api::version::GIT_VERSION.into(),
             git_commit: commit.into(),
             git_tree_state: "clean".into(),
             build_date: build_date.into(),

@@ -84,20 +84,25 @@ pub async fn send(
 }
 
 async fn connect(shared: &Shared, location: &Location) -> Result<io::Result<Box<dyn Io>>, BackendError> {
-    let config = match (&shared.backends, location.peer, location.tls) {
+    let own = |config: &Arc<rustls::ClientConfig>| Some((config.clone(), location.host.as_str()));
+    let tls = match (&shared.backends, &location.peer, location.tls) {
         (_, Peer::Foreign, false) => None,
-        (Some(backends), Peer::Agent, _) => Some(backends.nodes.clone()),
-        (Some(backends), Peer::Foreign, true) => Some(backends.proxied.clone()),
+        (_, Peer::Extension(server), _) => Some((server.config.clone(), server.server_name.as_str())),
+        (Some(backends), Peer::Agent, _) => own(&backends.nodes),
+        (Some(backends), Peer::Foreign, true) => own(&backends.proxied),
         (None, ..) => return Err(BackendError::Unconfigured),
     };
-    Ok(open(location, config).await)
+    Ok(open(location, tls).await)
 }
 
-async fn open(location: &Location, config: Option<Arc<rustls::ClientConfig>>) -> io::Result<Box<dyn Io>> {
+async fn open(
+    location: &Location,
+    tls: Option<(Arc<rustls::ClientConfig>, &str)>,
+) -> io::Result<Box<dyn Io>> {
     let stream = TcpStream::connect((location.host.as_str(), location.port)).await?;
     stream.set_nodelay(true)?;
-    let Some(config) = config else { return Ok(Box::new(stream)) };
-    let name = ServerName::try_from(location.host.clone());
+    let Some((config, name)) = tls else { return Ok(Box::new(stream)) };
+    let name = ServerName::try_from(name.to_owned());
     let name = name.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     Ok(Box::new(TlsConnector::from(config).connect(name, stream).await?))
 }

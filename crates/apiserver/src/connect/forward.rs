@@ -5,22 +5,17 @@ use http::header::{
     TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
-use http_body_util::{BodyExt, Limited};
+use http::{HeaderMap, Request, Response, StatusCode, Version};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use ironclad_api::GroupResource;
-use ironclad_api::goprint::quote;
-use ironclad_api::status::{Response as Generic, Status};
+use ironclad_api::status::Status;
 
 use super::backend::{self, BackendError};
-use super::location::Location;
+use super::location::{Location, Peer};
 use super::upgrade;
 use crate::reply::{self, Body, Reply};
 use crate::resources::Asked;
 use crate::server::Shared;
-
-/// So much of a backend's error is read.
-const MAX_ERROR: usize = 50_000;
 
 /// Headers that are about one connection and not about the request.
 const HOP_BY_HOP: [HeaderName; 6] = [
@@ -31,33 +26,6 @@ const HOP_BY_HOP: [HeaderName; 6] = [
     TRANSFER_ENCODING,
     HeaderName::from_static("keep-alive"),
 ];
-
-/// Plain text that flows for as long as the backend has some (logs).
-pub async fn stream(shared: &Shared, location: &Location, asked: Asked<'_>) -> Result<Reply, Status> {
-    let get = Request::builder().method(Method::GET).uri(&location.path).header(HOST, location.authority());
-    let get = get.body(reply::empty()).map_err(Status::internal_error)?;
-    let answer = backend::send(shared, location, get)
-        .await
-        .map_err(|error| Status::unclassified(format!("Get {}: {error}", quote(&location.to_string()))))?;
-    let code = answer.status();
-    if (200..=206).contains(&code.as_u16()) {
-        return Ok(reply::with_body(200, "text/plain", streamed(answer.into_body())));
-    }
-    let body = Limited::new(answer.into_body(), MAX_ERROR).collect().await;
-    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-    let text = String::from_utf8_lossy(&body);
-    Err(match code.as_u16() {
-        500 => Status::internal_error(text),
-        400 => Status::bad_request(text),
-        code => {
-            let resource = GroupResource::new("", format!("{}/log", asked.resource.resource));
-            let name = &asked.resource.name;
-            let response =
-                Generic { code, method: "", resource: &resource, name, body: &text, retry_after_seconds: 0 };
-            Status::from_response(&response, false)
-        }
-    })
-}
 
 /// A stream in both directions; nothing else makes sense there.
 pub async fn upgrade_required(
@@ -105,9 +73,14 @@ pub async fn exchange(
 }
 
 /// The client's request as it goes on: without what proved who the client is.
-fn request_to(location: &Location, parts: Parts, body: Body) -> Result<Request<Body>, Status> {
-    let host = parts.headers.get(HOST).cloned();
-    let host = host.or_else(|| HeaderValue::from_str(parts.uri.authority()?.as_str()).ok());
+pub fn request_to(location: &Location, parts: Parts, body: Body) -> Result<Request<Body>, Status> {
+    let extension = match &location.peer {
+        Peer::Extension(extension) => Some(extension),
+        Peer::Agent | Peer::Foreign => None,
+    };
+    let asked = parts.headers.get(HOST).cloned();
+    let asked = asked.or_else(|| HeaderValue::from_str(parts.uri.authority()?.as_str()).ok());
+    let host = asked.filter(|_| extension.is_none());
     let mut headers = parts.headers;
     strip(&mut headers);
     headers.remove(AUTHORIZATION);
@@ -122,6 +95,7 @@ fn request_to(location: &Location, parts: Parts, body: Body) -> Result<Request<B
         host.map_or_else(|| HeaderValue::from_str(&location.authority()), Ok)
             .map_err(Status::internal_error)?,
     );
+    headers.extend(extension.map(|extension| extension.user.clone()).unwrap_or_default());
     let mut request = Request::new(body);
     *request.method_mut() = parts.method;
     *request.version_mut() = Version::HTTP_11;
@@ -131,7 +105,7 @@ fn request_to(location: &Location, parts: Parts, body: Body) -> Result<Request<B
 }
 
 /// Takes out what is about one connection only.
-fn strip(headers: &mut HeaderMap) {
+pub fn strip(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .into_iter()
@@ -156,14 +130,13 @@ pub fn answer_of(answer: Response<Incoming>) -> Reply {
     reply
 }
 
-fn streamed(body: Incoming) -> Body {
+pub fn streamed(body: Incoming) -> Body {
     body.map_err(Into::into).boxed_unsync()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect::location::Peer;
 
     #[test]
     fn nothing_that_proves_who_the_client_is_goes_on() {

@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::HeaderMap;
 
 /// The other end of a stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Location {
     pub peer: Peer,
     pub tls: bool,
@@ -15,12 +18,23 @@ pub struct Location {
 }
 
 /// Whom TLS has to do with there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Peer {
     /// A node's agent, which knows this server by its certificate.
     Agent,
+    /// A server that serves a part of the API.
+    Extension(Arc<Extension>),
     /// Anything else.
     Foreign,
+}
+
+#[derive(Debug)]
+pub struct Extension {
+    pub config: Arc<rustls::ClientConfig>,
+    /// What its certificate must be for.
+    pub server_name: String,
+    /// Who asks, in headers.
+    pub user: HeaderMap,
 }
 
 impl Location {

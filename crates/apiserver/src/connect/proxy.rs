@@ -1,17 +1,28 @@
-//! `/proxy`: any request, to a node, pod or service. Bodies pass as they are; links in
-//! HTML are not rewritten.
+//! `/proxy`: any request, to a node, pod or service. Links of HTML pages and of `Location` headers are made to lead
+//! through the proxy again; everything else passes as it is.
 
-use http::header::{HeaderName, HeaderValue, LOCATION};
-use http::{Method, StatusCode, Uri};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION};
+use http::request::Parts;
+use http::{Method, Response};
 use hyper::body::Incoming;
 use ironclad_api::status::Status;
 
 use super::forward;
+use super::html::body::{Filter, filtered};
+use super::links::{Links, joined};
 use super::location::Location;
 use super::upgrade;
 use crate::reply::{self, Reply};
 use crate::resources::Asked;
 use crate::server::Shared;
+
+/// What browsers would take as this server's word.
+const CORS: [HeaderName; 4] = [
+    http::header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+    http::header::ACCESS_CONTROL_ALLOW_HEADERS,
+    http::header::ACCESS_CONTROL_ALLOW_METHODS,
+    http::header::ACCESS_CONTROL_ALLOW_ORIGIN,
+];
 
 /// Where the proxied path begins, and what the client has to put before it.
 struct Paths<'a> {
@@ -29,32 +40,29 @@ pub async fn serve(
     let uri = asked.parts.uri.clone();
     let paths = paths(uri.path(), asked.served.kind.is_namespaced());
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let upgrades = upgrade::is_upgrade(&asked.parts.headers);
     let reads = matches!(asked.parts.method, Method::GET | Method::HEAD);
-    if paths.rest.is_empty() && reads && !upgrades {
-        return Ok(redirect(&format!("{}/{query}", uri.path())));
-    }
     let path = if paths.rest.is_empty() { "/" } else { paths.rest };
     location.path = format!("{path}{query}");
     let mut parts = asked.parts;
-    let forwarded = format!("{}{path}", paths.prefix);
-    let host = parts.uri.authority().map(|authority| authority.as_str().to_owned());
-    let host = host.or_else(|| Some(parts.headers.get(http::header::HOST)?.to_str().ok()?.to_owned()));
-    for (name, value) in
-        [("uri", forwarded.as_str()), ("host", host.as_deref().unwrap_or_default()), ("proto", "https")]
-    {
-        let name = HeaderName::try_from(format!("x-forwarded-{name}"));
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
-            parts.headers.insert(name, value);
-        }
-    }
-    if upgrades {
+    if upgrade::is_upgrade(&parts.headers) {
         return forward::upgraded(shared, &location, parts).await;
     }
+    // A page's relative links would lose the last part of the path.
+    if paths.rest.is_empty() && reads {
+        return Ok(redirect(&format!("{}/{query}", uri.path())));
+    }
+    if let Ok(value) = HeaderValue::from_str(&joined(paths.prefix, path)) {
+        parts.headers.insert(HeaderName::from_static("x-forwarded-uri"), value);
+    }
+    let links = links(paths.prefix, &location, &parts);
+    let is_head = parts.method == Method::HEAD;
     let answer = forward::exchange(shared, &location, parts, body).await?;
-    let mut reply = forward::answer_of(answer);
-    rewrite_location(&mut reply, paths.prefix, &location);
-    Ok(reply)
+    Ok(answer_of(answer, links, is_head))
+}
+
+/// What stands behind `proxy` in a URL's path: nothing, or from the slash on.
+pub fn rest(path: &str, namespaced: bool) -> &str {
+    paths(path, namespaced).rest
 }
 
 /// Splits a URL's path behind `proxy`.
@@ -73,25 +81,50 @@ fn redirect(to: &str) -> Reply {
     reply
 }
 
-/// A redirect within the backend must stay behind the proxy.
-fn rewrite_location(reply: &mut Reply, prefix: &str, location: &Location) {
-    let wants = |status: StatusCode| status.is_redirection() || status == StatusCode::CREATED;
-    if !wants(reply.status()) {
-        return;
+fn links(prefix: &str, location: &Location, parts: &Parts) -> Links {
+    let host = parts.uri.authority().map(|authority| authority.as_str().to_owned());
+    let host = host.or_else(|| Some(parts.headers.get(HOST)?.to_str().ok()?.to_owned()));
+    let with_port = format!("{}:{}", location.host, location.port);
+    Links {
+        prefix: prefix.to_owned(),
+        backend: vec![location.authority(), with_port],
+        host: host.unwrap_or_default(),
     }
-    let Some(target) = reply.headers().get(LOCATION).and_then(|value| value.to_str().ok()) else { return };
-    let Ok(uri) = target.parse::<Uri>() else { return };
-    let own = uri.authority().is_none_or(|authority| authority.as_str() == location.authority());
-    if own && let Some(path) = uri.path_and_query().filter(|path| path.as_str().starts_with('/')) {
-        let rewritten = format!("{prefix}{path}");
-        reply::set(reply, LOCATION, &rewritten);
+}
+
+fn answer_of(answer: Response<Incoming>, links: Links, is_head: bool) -> Reply {
+    let text = |name: &HeaderName| {
+        let value = answer.headers().get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
+    let (target, content_type, coding) = (text(&LOCATION), text(&CONTENT_TYPE), text(&CONTENT_ENCODING));
+    let is_page = content_type.split(';').next().unwrap_or_default().trim() == "text/html";
+    if !target.is_empty() {
+        let mut reply = without_cors(forward::answer_of(answer));
+        if let Some(target) = links.rewritten(&target) {
+            reply::set(&mut reply, LOCATION, &target);
+        }
+        return reply;
     }
+    match Filter::new(&coding, links).filter(|_| is_page && !is_head) {
+        None => without_cors(forward::answer_of(answer)),
+        Some(filter) => {
+            let (mut parts, body) = answer.into_parts();
+            parts.headers.remove(CONTENT_LENGTH);
+            forward::strip(&mut parts.headers);
+            without_cors(Response::from_parts(parts, filtered(body, filter)))
+        }
+    }
+}
+
+fn without_cors(mut reply: Reply) -> Reply {
+    CORS.into_iter().for_each(|name| drop(reply.headers_mut().remove(name)));
+    reply
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connect::location::Peer;
 
     #[test]
     fn paths_are_split_behind_the_proxy() {
@@ -104,24 +137,5 @@ mod tests {
         check(&format!("{pod}/"), true, pod, "/");
         check(&format!("{pod}/a%2Fb/c"), true, pod, "/a%2Fb/c");
         check("/api/v1/nodes/n/proxy/logs/", false, "/api/v1/nodes/n/proxy", "/logs/");
-    }
-
-    #[test]
-    fn redirects_stay_behind_the_proxy() {
-        let check = |to: &str, want: &str| {
-            let mut reply = redirect(to);
-            let location = Location {
-                peer: Peer::Foreign,
-                tls: false,
-                host: "10.0.0.1".into(),
-                port: 80,
-                path: String::new(),
-            };
-            rewrite_location(&mut reply, "/api/v1/x/proxy", &location);
-            assert_eq!(reply.headers()[LOCATION], want, "{to}");
-        };
-        check("/login?a=1", "/api/v1/x/proxy/login?a=1");
-        check("http://10.0.0.1/login", "/api/v1/x/proxy/login");
-        check("http://elsewhere/login", "http://elsewhere/login");
     }
 }

@@ -2,19 +2,13 @@
 
 use std::time::Duration;
 
-use http::header::{
-    CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    UPGRADE,
-};
-use http::request::Parts;
+use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use ironclad_api::status::Status;
 use ironclad_env::EnvironmentExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::metrics::Counted;
 use crate::reply::{self, Reply};
@@ -29,31 +23,8 @@ pub fn is_upgrade(headers: &HeaderMap) -> bool {
         && connection.into_iter().any(|value| value.to_ascii_lowercase().contains("upgrade"))
 }
 
-pub fn is_websocket(headers: &HeaderMap) -> bool {
-    let protocol = headers.get(UPGRADE).map(HeaderValue::as_bytes).unwrap_or_default();
-    is_upgrade(headers) && protocol.eq_ignore_ascii_case(b"websocket")
-}
-
-/// Agrees to a WebSocket handshake (RFC 6455 section 4.2.2). The future is the connection,
-/// or `None` if the client went away first.
-pub fn accept_websocket(
-    mut parts: Parts,
-) -> Result<(Reply, impl Future<Output = Option<TokioIo<Upgraded>>> + Send), Status> {
-    let key = parts.headers.get(SEC_WEBSOCKET_KEY);
-    let key = key.ok_or_else(|| Status::bad_request("the WebSocket handshake has no key"))?;
-    let upgrade = parts.extensions.remove::<OnUpgrade>();
-    let upgrade = upgrade.ok_or_else(|| Status::bad_request("the connection cannot be upgraded"))?;
-    let mut reply = switching();
-    reply::set(&mut reply, SEC_WEBSOCKET_ACCEPT, &derive_accept_key(key.as_bytes()));
-    reply::set(&mut reply, UPGRADE, "websocket");
-    let offered = parts.headers.get(SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok());
-    if let Some(first) = offered.and_then(|offered| offered.split(',').next()) {
-        reply::set(&mut reply, SEC_WEBSOCKET_PROTOCOL, first.trim());
-    }
-    Ok((reply, async move { upgrade.await.ok().map(TokioIo::new) }))
-}
-
-fn switching() -> Reply {
+/// 101, with the headers that every upgrade has.
+pub fn switching() -> Reply {
     let mut reply = Response::new(reply::empty());
     *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));

@@ -4,8 +4,9 @@ use ironclad_api::GroupVersionKind;
 use ironclad_api::gvk::Name;
 use ironclad_engine::{Served, Subresource};
 use serde::Serialize;
+use serde_json::Value;
 
-use super::groups::{Group, Groups};
+use super::groups::{self, Group, Groups};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -31,8 +32,16 @@ struct GroupDiscovery<'a> {
 #[derive(Serialize)]
 struct VersionDiscovery<'a> {
     version: &'a str,
-    resources: Vec<Resource<'a>>,
+    resources: Resources<'a>,
     freshness: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Resources<'a> {
+    Local(Vec<Resource<'a>>),
+    /// As the server that serves them has it.
+    Remote(&'a [Value]),
 }
 
 #[derive(Serialize)]
@@ -79,12 +88,19 @@ pub fn list(groups: &Groups, wanted: impl Fn(&str) -> bool) -> List<'_> {
 }
 
 fn group_discovery(group: &Group) -> GroupDiscovery<'_> {
-    let versions = group.versions.iter().map(|version| VersionDiscovery {
-        version: &version.version,
-        resources: version.resources.iter().map(resource).collect(),
-        freshness: "Current",
-    });
-    GroupDiscovery { metadata: Metadata { name: &group.name }, versions: versions.collect() }
+    let versions = group.versions.iter().map(version_discovery).collect();
+    GroupDiscovery { metadata: Metadata { name: &group.name }, versions }
+}
+
+fn version_discovery(version: &groups::Version) -> VersionDiscovery<'_> {
+    let (resources, current) = match &version.resources {
+        groups::Resources::Local(resources) => {
+            (Resources::Local(resources.iter().map(resource).collect()), true)
+        }
+        groups::Resources::Remote(document) => (Resources::Remote(&document.resources), document.current),
+    };
+    let freshness = if current { "Current" } else { "Stale" };
+    VersionDiscovery { version: &version.version, resources, freshness }
 }
 
 fn resource(served: &Served) -> Resource<'_> {

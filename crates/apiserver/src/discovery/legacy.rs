@@ -69,7 +69,7 @@ struct Resource<'a> {
 /// `/api/v1` and `/apis/GROUP/VERSION`.
 pub fn resources(group: &str, version: &Version) -> Value {
     let mut resources = Vec::new();
-    for served in &version.resources {
+    for served in version.local() {
         resources.push(resource(served));
         let subresources = served.subresources();
         let mut subresources: Vec<_> = subresources.iter().map(|sub| subresource(served, sub)).collect();

@@ -17,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use self::frames::Frames;
 use super::Asked;
-use crate::connect::upgrade;
 use crate::negotiate::Accepted;
 use crate::reply::{BodyError, Reply, with_body};
 use crate::server::Shared;
+use crate::websocket as handshake;
 
 /// Events that are there already are written together up to this size.
 const BATCH: usize = 64 * 1024;
@@ -35,7 +35,7 @@ pub async fn serve(shared: &Shared, asked: Asked<'_>, accepted: Accepted) -> Res
         return Err(Status::internal_error("the engine answered a watch with an object"));
     };
     let events = Events { watch: *watch, frames, stop: shared.stop.clone() };
-    if upgrade::is_websocket(&asked.parts.headers) {
+    if handshake::is_wanted(&asked.parts.headers) {
         return websocket::serve(shared, asked, events);
     }
     let chunks = stream::unfold(events, |mut events| async move {

@@ -123,12 +123,13 @@ pub async fn start() -> Cluster {
         engine: engine.clone(),
         authenticators: Authenticators {
             client_ca: CaPool::new(&bundle.cluster_ca.trusted).expect("a pool"),
-            tokens: Vec::new(),
+            tokens: ironclad_auth::authenticate::tokens::Tokens::new(Vec::new()),
             anonymous: true,
         },
         front_proxy: None,
         authorizer,
         backends: Some(backends(&bundle)),
+        aggregation: None,
         checks: Vec::new(),
         metrics: prometheus::Registry::new(),
     };

@@ -75,6 +75,11 @@ impl Kind {
         self.strategy.virtual_create().is_none()
     }
 
+    /// How many objects there are.
+    pub fn object_count(&self) -> usize {
+        self.objects.len()
+    }
+
     pub fn group_kind(&self) -> GroupKind {
         self.storage.group_kind()
     }

@@ -4,29 +4,22 @@ use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use ironclad_api::protobuf;
 use ironclad_api::status::Status;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::{Asked, Events};
-use crate::connect::upgrade;
 use crate::negotiate::Encoding;
 use crate::reply::Reply;
 use crate::server::Shared;
-
-/// Clients have nothing to say but pings and the close.
-const MAX_MESSAGE: usize = 4 * 1024;
+use crate::websocket;
 
 pub fn serve(shared: &Shared, asked: Asked<'_>, mut events: Events) -> Result<Reply, Status> {
-    let (reply, upgraded) = upgrade::accept_websocket(asked.parts)?;
+    // Whatever the client calls it: there is one way to send events.
+    let protocol = websocket::offered(&asked.parts.headers).into_iter().next().unwrap_or_default();
+    let (reply, opened) = websocket::accept(asked.parts, &protocol)?;
     shared.env.spawn(
         "watch",
         Box::pin(async move {
-            let Some(io) = upgraded.await else { return };
-            let config = WebSocketConfig::default()
-                .max_message_size(Some(MAX_MESSAGE))
-                .max_frame_size(Some(MAX_MESSAGE));
-            let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+            let Some(mut socket) = opened.await else { return };
             loop {
                 tokio::select! {
                     line = events.next_one() => {
@@ -44,7 +37,7 @@ pub fn serve(shared: &Shared, asked: Asked<'_>, mut events: Events) -> Result<Re
                 }
             }
             // The client may be gone already.
-            let _ = socket.close(None).await;
+            let _ = socket.send(websocket::farewell()).await;
         }),
     );
     Ok(reply)
