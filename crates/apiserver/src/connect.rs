@@ -6,6 +6,7 @@
 //! own client certificate. Upgraded connections are joined byte by byte, so WebSocket and
 //! SPDY pass alike. Source: <https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/>
 
+mod admission;
 pub mod backend;
 pub mod forward;
 mod html;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use ironclad_api::params::{LogOptions, PortForwardOptions, StreamOptions};
+use ironclad_api::params::{LogOptions, PortForwardOptions, ProxyOptions, StreamOptions};
 use ironclad_api::status::Status;
 use ironclad_api::{GroupResource, Object, ObjectKey};
 use ironclad_client::Cache;
@@ -57,16 +58,20 @@ pub async fn serve(shared: &Shared, asked: Asked<'_>, body: Incoming) -> Result<
         ("pods", stream @ ("exec" | "attach")) => {
             authorize_create(shared, &asked).await?;
             let options = StreamOptions::from_query(asked.query);
+            admission::admit(shared, &asked, &options).await?;
             let location = pod::stream(cache, &pod(cache, &asked)?, &options, stream)?;
             forward::upgrade_required(shared, location, asked, body).await
         }
         ("pods", "portforward") => {
             authorize_create(shared, &asked).await?;
             let options = PortForwardOptions::from_query(asked.query)?;
+            admission::admit(shared, &asked, &options).await?;
             let location = pod::port_forward(cache, &pod(cache, &asked)?, &options)?;
             forward::upgrade_required(shared, location, asked, body).await
         }
         (resource @ ("pods" | "services" | "nodes"), "proxy") => {
+            let path = proxy::rest(asked.parts.uri.path(), asked.served.kind.is_namespaced());
+            admission::admit(shared, &asked, &ProxyOptions { path: path.to_owned() }).await?;
             let id = &asked.resource.name;
             let location = match resource {
                 "pods" => pod::proxy(cache, &asked.resource.namespace, id)?,
