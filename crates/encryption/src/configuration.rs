@@ -35,13 +35,13 @@ pub enum ConfigurationError {
 }
 
 /// The file that encrypts Secrets with one key and still reads what was stored before.
-pub fn standard(key: &[u8; KEY]) -> String {
+pub fn standard(name: &str, key: &[u8; KEY]) -> String {
     let secret = STANDARD.encode(key);
     format!(
         "# Made at the first start. Without this file the cluster's Secrets cannot be read: back it up.\n\
          # A new key goes in front of the old one; the old one goes when all Secrets have been written anew.\n\
          apiVersion: {API_VERSION}\nkind: {KIND}\nresources:\n- resources:\n  - secrets\n  providers:\n  \
-         - secretbox:\n      keys:\n      - name: key1\n        secret: {secret}\n  - identity: {{}}\n"
+         - secretbox:\n      keys:\n      - name: {name}\n        secret: {secret}\n  - identity: {{}}\n"
     )
 }
 

@@ -133,7 +133,7 @@ fn other_resources_are_stored_as_they_are() {
 
 #[test]
 fn the_standard_file_encrypts_secrets() {
-    let configuration = Configuration::parse(standard(&[7; 32]).as_bytes()).expect("a configuration");
+    let configuration = Configuration::parse(standard("key1", &[7; 32]).as_bytes()).expect("a configuration");
     let encryption = Encryption::new(configuration, SimEnv::new(1).shared());
     let sealed = encryption.seal(&secrets(), PATH, Bytes::from_static(b"{}")).expect("sealed");
     assert!(sealed.starts_with(b"k8s:enc:secretbox:v1:key1:"));

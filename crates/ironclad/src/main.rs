@@ -10,6 +10,7 @@ mod cluster_objects;
 mod commands;
 mod components;
 mod config;
+mod encryption_at_rest;
 mod failure;
 mod logging;
 mod machine;

@@ -16,6 +16,7 @@ use ironclad_pki::token::{TokenSigner, TokenVerifier, VerificationKey};
 use ironclad_webhook::Caller;
 
 use super::{Component, Context};
+use crate::encryption_at_rest;
 use crate::failure::Failure;
 use crate::service_addresses::ServiceAddresses;
 use crate::token_issuer::Issuer;
@@ -67,7 +68,8 @@ async fn start(context: &mut Context) -> Result<String, Failure> {
     };
     let admission = Plugins::standard(context.env.clone(), cache, &outside);
     let store = context.made.store().clone();
-    let parts = Parts::new(context.env.clone(), store, registry, authorizer.clone(), admission);
+    let mut parts = Parts::new(context.env.clone(), store, registry, authorizer.clone(), admission);
+    parts.at_rest = Arc::new(encryption_at_rest::open(&context.config, &context.env)?);
     let engine = Engine::start(parts).await.map_err(|error| {
         let next = "restore a backup of the store, or move it away to start empty";
         Failure::of("the cluster's state cannot be served", &error, next)

@@ -45,6 +45,8 @@ pub struct Api {
     pub names: Vec<String>,
     /// Whether requests are written to `log/audit.log` in the data folder.
     pub audit: bool,
+    /// An EncryptionConfiguration; empty: `encryption.yaml` in the data folder, made at the first start.
+    pub encryption: PathBuf,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,7 +91,7 @@ impl Default for Config {
 
 impl Default for Api {
     fn default() -> Self {
-        Self { listen: any(6443), advertise_address: None, names: Vec::new(), audit: true }
+        Self { listen: any(6443), advertise_address: None, names: Vec::new(), audit: true, encryption: PathBuf::new() }
     }
 }
 

@@ -1,0 +1,92 @@
+//! The keys that Secrets are stored with: those of the file that the configuration names, or of one that is made
+//! at the first start.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use ironclad_encryption::{Configuration, Encryption, standard};
+use ironclad_env::{Env, EnvironmentExt};
+
+use crate::config::Config;
+use crate::failure::{Exit, Failure};
+
+/// Reads the keys, and makes them if there are none yet.
+pub fn open(config: &Config, env: &Env) -> Result<Encryption, Failure> {
+    let (path, own) = match config.api.encryption.as_os_str().is_empty() {
+        true => (config.data.join("encryption.yaml"), true),
+        false => (config.api.encryption.clone(), false),
+    };
+    let text = match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && own => make(&path, env),
+        read => read,
+    };
+    let text = text.map_err(|error| {
+        let what = format!("the encryption configuration {} cannot be read: {error}", path.display());
+        Failure::new(Exit::Machine, what, "")
+    })?;
+    let configuration = Configuration::parse(&text).map_err(|error| {
+        let what = format!("the encryption configuration {} is wrong: {error}", path.display());
+        Failure::new(Exit::Usage, what, "")
+    })?;
+    Ok(Encryption::new(configuration, env.clone()))
+}
+
+/// The name of the key is random, so that a value of a lost key is told from one of its successor.
+fn make(path: &Path, env: &Env) -> io::Result<Vec<u8>> {
+    let mut key = [0; 32];
+    env.fill(&mut key);
+    let text = standard(&format!("key-{:08x}", env.random_u64() as u32), &key).into_bytes();
+    write_private(path, &text)?;
+    Ok(text)
+}
+
+/// The whole file or none of it is there after a power cut, readable by its owner only.
+fn write_private(path: &Path, text: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let temporary: PathBuf = path.with_extension("new");
+    let _ = fs::remove_file(&temporary);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use bytes::Bytes;
+    use ironclad_api::GroupResource;
+    use ironclad_engine::codec::AtRest;
+    use ironclad_env::RealEnv;
+
+    use super::*;
+
+    #[test]
+    fn the_first_start_makes_a_key_that_later_ones_use() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = Config { data: folder.path().into(), ..Config::default() };
+        let secrets = GroupResource::new("", "secrets");
+        let start = || open(&config, &RealEnv::shared()).unwrap_or_else(|failure| panic!("{failure}"));
+        let sealed = start().seal(&secrets, b"/a", Bytes::from_static(b"{}")).expect("sealed");
+        assert!(sealed.starts_with(b"k8s:enc:secretbox:v1:key-"));
+        assert_eq!(start().open(&secrets, b"/a", sealed), Ok(Bytes::from_static(b"{}")));
+        let mode = fs::metadata(folder.path().join("encryption.yaml")).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_that_is_named_must_be_there_and_right() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let named = folder.path().join("named.yaml");
+        let mut config = Config { data: folder.path().into(), ..Config::default() };
+        config.api.encryption.clone_from(&named);
+        let exit = || open(&config, &RealEnv::shared()).err().map(|failure| failure.exit);
+        assert_eq!(exit(), Some(Exit::Machine));
+        fs::write(&named, "kind: Nothing").expect("written");
+        assert_eq!(exit(), Some(Exit::Usage));
+    }
+}
