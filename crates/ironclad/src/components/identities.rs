@@ -27,6 +27,8 @@ pub struct Identities {
 pub struct Slots {
     pub api_server: Arc<CertificateSlot>,
     pub kubelet_client: Arc<CertificateSlot>,
+    /// Towards servers that serve a part of the API.
+    pub front_proxy_client: Arc<CertificateSlot>,
     pub node_client: Arc<CertificateSlot>,
     pub node_serving: Arc<CertificateSlot>,
 }
@@ -153,6 +155,7 @@ impl Slots {
         Ok(Self {
             api_server: slot(&bundle.api_server)?,
             kubelet_client: slot(&bundle.kubelet_client)?,
+            front_proxy_client: slot(&bundle.front_proxy_client)?,
             node_client: slot(&node.client)?,
             node_serving: slot(&node.serving)?,
         })
@@ -166,6 +169,7 @@ impl Slots {
         let node = bundle.nodes.get(node).ok_or_else(|| IdentityError::Node(node.to_owned()))?;
         replace(&self.api_server, &bundle.api_server)?;
         replace(&self.kubelet_client, &bundle.kubelet_client)?;
+        replace(&self.front_proxy_client, &bundle.front_proxy_client)?;
         replace(&self.node_client, &node.client)?;
         replace(&self.node_serving, &node.serving)?;
         Ok(())
