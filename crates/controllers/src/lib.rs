@@ -5,6 +5,7 @@
 //! guarantees around it.
 
 pub mod cluster_role_aggregation;
+pub mod cron_job;
 pub mod deployment;
 pub mod garbage_collector;
 pub mod job;
@@ -20,6 +21,8 @@ pub mod root_ca;
 pub mod selectors;
 pub mod service_account;
 pub mod service_endpoints;
+#[cfg(test)]
+mod testing;
 pub mod ttl_after_finished;
 
 use std::sync::Arc;
@@ -36,6 +39,7 @@ pub struct Settings {
 pub fn all(settings: &Settings) -> Vec<Arc<dyn Controller>> {
     vec![
         Arc::new(cluster_role_aggregation::ClusterRoleAggregation),
+        Arc::new(cron_job::CronJobController),
         Arc::new(deployment::DeploymentController),
         Arc::new(service_endpoints::endpoints::EndpointsController),
         Arc::new(service_endpoints::slices::EndpointSlices),

@@ -19,16 +19,22 @@ pub const CONFIG_MAPS: Resource = resource("", "v1", "configmaps");
 pub const ENDPOINTS: Resource = resource("", "v1", "endpoints");
 pub const NAMESPACES: Resource = resource("", "v1", "namespaces");
 pub const NODES: Resource = resource("", "v1", "nodes");
+pub const PERSISTENT_VOLUME_CLAIMS: Resource = resource("", "v1", "persistentvolumeclaims");
 pub const PODS: Resource = resource("", "v1", "pods");
 pub const RESOURCE_QUOTAS: Resource = resource("", "v1", "resourcequotas");
 pub const REPLICATION_CONTROLLERS: Resource = resource("", "v1", "replicationcontrollers");
 pub const SERVICES: Resource = resource("", "v1", "services");
 pub const SERVICE_ACCOUNTS: Resource = resource("", "v1", "serviceaccounts");
+pub const CONTROLLER_REVISIONS: Resource = resource("apps", "v1", "controllerrevisions");
+pub const DAEMON_SETS: Resource = resource("apps", "v1", "daemonsets");
 pub const DEPLOYMENTS: Resource = resource("apps", "v1", "deployments");
 pub const REPLICA_SETS: Resource = resource("apps", "v1", "replicasets");
+pub const STATEFUL_SETS: Resource = resource("apps", "v1", "statefulsets");
+pub const CRON_JOBS: Resource = resource("batch", "v1", "cronjobs");
 pub const JOBS: Resource = resource("batch", "v1", "jobs");
 pub const LEASES: Resource = resource("coordination.k8s.io", "v1", "leases");
 pub const ENDPOINT_SLICES: Resource = resource("discovery.k8s.io", "v1", "endpointslices");
+pub const POD_DISRUPTION_BUDGETS: Resource = resource("policy", "v1", "poddisruptionbudgets");
 pub const CLUSTER_ROLES: Resource = resource("rbac.authorization.k8s.io", "v1", "clusterroles");
 
 impl Resource {

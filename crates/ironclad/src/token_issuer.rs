@@ -1,8 +1,11 @@
-//! The TokenRequest API's way to the signing key.
+//! The ways to the signing key: of the TokenRequest API, and of Secrets that hold tokens.
 
+use ironclad_controllers::token_secrets::{AccountSecret, SecretTokens};
 use ironclad_env::{Env, EnvironmentExt};
 use ironclad_kinds::service_account::{Bound, NamedUid, TokenGrant, TokenIssuer};
-use ironclad_pki::token::{Binding, EXTENDED_SECONDS, Grant, ObjectRef, TokenSigner, WARN_ONLY_SECONDS};
+use ironclad_pki::token::{
+    Binding, EXTENDED_SECONDS, Grant, LegacyToken, ObjectRef, TokenSigner, WARN_ONLY_SECONDS,
+};
 use jiff::Timestamp;
 
 pub struct Issuer {
@@ -53,6 +56,27 @@ impl TokenIssuer for Issuer {
     fn issue(&self, asked: &TokenGrant, now: Timestamp) -> Result<String, String> {
         let id = self.env.uuid();
         self.signer.sign(&self.grant(asked), &id, now).map_err(|error| error.to_string())
+    }
+}
+
+/// Signs the tokens that Secrets hold.
+pub struct SecretIssuer(TokenSigner);
+
+impl SecretIssuer {
+    pub fn new(signer: TokenSigner) -> Self {
+        Self(signer)
+    }
+}
+
+impl SecretTokens for SecretIssuer {
+    fn sign(&self, of: &AccountSecret<'_>) -> Result<String, String> {
+        let token = LegacyToken {
+            namespace: of.namespace.to_owned(),
+            service_account_name: of.account.to_owned(),
+            service_account_uid: of.account_uid.to_owned(),
+            secret_name: of.secret.to_owned(),
+        };
+        token.sign(&self.0).map_err(|error| error.to_string())
     }
 }
 

@@ -9,6 +9,7 @@ use ironclad_api::{GroupVersionResource, Object, ObjectKey, Status};
 use ironclad_auth::{NodeAuthorizer, Rbac, Union};
 use ironclad_client::{Cache, Client, Deferred, PatchKind, Request, Target};
 use ironclad_control::{Runner, Running};
+use ironclad_controllers::token_secrets::{AccountSecret, SecretTokens};
 use ironclad_engine::gate::{Authenticated, TokenAuthenticator, User};
 use ironclad_engine::{Engine, LocalClient, Parts, Registry, ServerClient};
 use ironclad_env::{BoxFuture, Env, SimEnv};
@@ -71,7 +72,8 @@ impl Cluster {
         let client_of = |name: &str| -> Arc<dyn Client> {
             Arc::new(LocalClient::new(engine.clone(), Arc::new(controller_user(name)), name))
         };
-        let settings = ironclad_controllers::Settings { root_ca: "simulated".into() };
+        let settings =
+            ironclad_controllers::Settings { root_ca: "simulated".into(), tokens: Arc::new(NoTokens) };
         let runner = Runner { env: self.env.clone(), cache: cache.clone() };
         let controllers = runner.start(ironclad_controllers::all(&settings), &client_of);
         let scheduler_user =
@@ -287,6 +289,12 @@ impl TokenAuthenticator for NoTokens {
         _audiences: &'a [String],
     ) -> BoxFuture<'a, Result<Option<Authenticated>, String>> {
         Box::pin(std::future::ready(Ok(None)))
+    }
+}
+
+impl SecretTokens for NoTokens {
+    fn sign(&self, _account: &AccountSecret<'_>) -> Result<String, String> {
+        Err("the simulator signs no tokens".into())
     }
 }
 

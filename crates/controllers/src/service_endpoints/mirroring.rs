@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use ironclad_api::validation::ip::parse_ip;
 use ironclad_api::{Object, ObjectKey};
 use ironclad_client::Cache;
 use ironclad_client::typed::CacheExt;
@@ -144,10 +145,10 @@ fn slices(endpoints: &Endpoints) -> (Vec<Wanted>, Dropped) {
         // Ready ones first: they stay when there are too many.
         let (ready, not_ready): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|(_, ready)| *ready);
         for (address, ready) in ready.into_iter().chain(not_ready) {
-            match address.ip.parse::<IpAddr>() {
-                Err(_) => dropped.invalid += 1,
-                Ok(_) if taken == MAX_ADDRESSES => dropped.too_many += 1,
-                Ok(ip) => {
+            match parse_ip(&address.ip) {
+                None => dropped.invalid += 1,
+                Some(_) if taken == MAX_ADDRESSES => dropped.too_many += 1,
+                Some(ip) => {
                     taken += 1;
                     let family = if ip.is_ipv4() { "IPv4" } else { "IPv6" };
                     families.entry(family).or_default().push(endpoint(address, ip, ready));
@@ -173,11 +174,13 @@ fn endpoint(address: &EndpointAddress, ip: IpAddr, ready: bool) -> Endpoint {
 
 /// What tells one address from another: the IP, and the uid of what it leads to.
 type Identity<'a> = (&'a str, &'a str);
+/// Ports, and the addresses that stand behind all of them, each with whether it is ready.
+type Subset<'a> = (Vec<EndpointPort>, Vec<(&'a EndpointAddress, bool)>);
 type Addresses<'a> = BTreeMap<Identity<'a>, (&'a EndpointAddress, bool)>;
 
 /// The subsets put together anew, so that ports with the very same addresses stand together once.
 /// An address that stands as ready and as not ready is not ready.
-fn repacked(endpoints: &Endpoints) -> Vec<(Vec<EndpointPort>, Vec<(&EndpointAddress, bool)>)> {
+fn repacked(endpoints: &Endpoints) -> Vec<Subset<'_>> {
     let mut by_port: Vec<(Option<EndpointPort>, Addresses<'_>)> = Vec::new();
     for subset in endpoints.subsets.iter().flatten() {
         let ports = subset.ports.iter().flatten().map(|p| Some(port(p)));

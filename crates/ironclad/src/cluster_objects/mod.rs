@@ -6,7 +6,6 @@
 mod configuration;
 mod keeper;
 mod kubernetes_service;
-mod local_api_services;
 mod start;
 
 use ironclad_api::{GroupVersionResource, Object};
@@ -17,7 +16,6 @@ use serde_json::{Map, Value, json};
 use crate::config::Config;
 pub use keeper::Keeper;
 pub use kubernetes_service::KubernetesService;
-pub use local_api_services::LocalApiServices;
 pub use start::start;
 
 /// An object that is to be there.

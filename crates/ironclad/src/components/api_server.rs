@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ironclad_apiserver::{
-    Aggregation, Backends, Check, Config, FrontProxy, Oidc, Parts, Server, StartError, Version, audit,
+    Backends, Check, Config, FrontProxy, Oidc, Parts, Server, StartError, Version, audit,
 };
 use ironclad_auth::Authenticators;
 use ironclad_env::BoxFuture;
@@ -16,7 +16,6 @@ use ironclad_store::Store;
 
 use super::{Component, Context, Identities};
 use crate::failure::{Exit, Failure};
-use crate::service_addresses::ServiceAddresses;
 
 /// How long requests that are under way may take when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -93,7 +92,6 @@ fn parts(context: &Context) -> Result<Parts, Error> {
         front_proxy: Some(front_proxy(context)?),
         authorizer: context.made.authorizer().clone(),
         backends: Some(backends(context)?),
-        aggregation: Some(aggregation(context)),
         checks: vec![caught_up(context, store)],
         metrics: Default::default(),
     })
@@ -115,14 +113,6 @@ fn backends(context: &Context) -> Result<Backends, TlsError> {
         )?),
         proxied: Arc::new(tls::client_config(&Trust::Insecure, None, tls::HTTP1)?),
     })
-}
-
-fn aggregation(context: &Context) -> Aggregation {
-    let cache = context.made.engine().cache();
-    Aggregation {
-        resolver: ServiceAddresses::new(context.env.clone(), cache),
-        identity: context.made.identities().slots.front_proxy_client.clone(),
-    }
 }
 
 /// Ready means that what was committed before the start is served.

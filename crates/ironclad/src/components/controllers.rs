@@ -1,12 +1,18 @@
 //! All controllers, each with its own identity.
 
+use std::sync::Arc;
+
 use ironclad_apiserver::InProcess;
+use ironclad_auth::authenticate::AUTHENTICATED;
 use ironclad_control::{Runner, Running};
-use ironclad_controllers::Settings;
+use ironclad_controllers::{OF_THE_MANAGER, Settings};
+use ironclad_engine::User;
 use ironclad_env::BoxFuture;
+use ironclad_pki::token::TokenSigner;
 
 use super::{Component, Context};
 use crate::failure::Failure;
+use crate::token_issuer::SecretIssuer;
 
 #[derive(Default)]
 pub struct Controllers(Option<Running>);
@@ -18,11 +24,18 @@ impl Component for Controllers {
 
     fn start<'a>(&'a mut self, context: &'a mut Context) -> BoxFuture<'a, Result<String, Failure>> {
         let inside = InProcess::new(context.made.engine().clone());
-        let settings = Settings { root_ca: context.made.identities().bundle.cluster_ca.to_pem() };
+        let bundle = &context.made.identities().bundle;
+        let signer = TokenSigner::new(context.config.token_issuer(), &bundle.service_account.signing);
+        let settings =
+            Settings { root_ca: bundle.cluster_ca.to_pem(), tokens: Arc::new(SecretIssuer::new(signer)) };
         let controllers = ironclad_controllers::all(&settings);
         let count = controllers.len();
         let runner = Runner { env: context.env.clone(), cache: inside.cache() };
-        self.0 = Some(runner.start(controllers, &|name| inside.service_account("kube-system", name)));
+        let client_of = |name: &str| match OF_THE_MANAGER.contains(&name) {
+            true => inside.user(manager(), name),
+            false => inside.service_account("kube-system", name),
+        };
+        self.0 = Some(runner.start(controllers, &client_of));
         Box::pin(std::future::ready(Ok(count.to_string())))
     }
 
@@ -30,4 +43,9 @@ impl Component for Controllers {
         self.0 = None;
         Box::pin(std::future::ready(()))
     }
+}
+
+fn manager() -> User {
+    let groups = vec![AUTHENTICATED.to_owned()];
+    User { name: "system:kube-controller-manager".into(), groups, ..User::default() }
 }
