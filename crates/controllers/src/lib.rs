@@ -4,6 +4,7 @@
 //! [`Plan`](ironclad_control::Plan); see `ironclad_control` for what the runner
 //! guarantees around it.
 
+pub mod certificates;
 pub mod cluster_role_aggregation;
 pub mod cron_job;
 pub mod deployment;
@@ -21,6 +22,7 @@ pub mod root_ca;
 pub mod selectors;
 pub mod service_account;
 pub mod service_endpoints;
+pub mod token_secrets;
 #[cfg(test)]
 mod testing;
 pub mod ttl_after_finished;
@@ -29,14 +31,30 @@ use std::sync::Arc;
 
 use ironclad_control::Controller;
 
+/// Controllers that act as the user `system:kube-controller-manager`, because no role of upstream's
+/// gives a service account what they do.
+pub const OF_THE_MANAGER: [&str; 1] = ["tokens-controller"];
+
 /// What some controllers need to know beyond the cluster's state.
 pub struct Settings {
     /// PEM of the CA that signs the API server's certificate.
     pub root_ca: String,
+    /// Signs the tokens that Secrets hold.
+    pub tokens: Arc<dyn token_secrets::SecretTokens>,
+    /// `None` where there is no CA to sign certificates with.
+    pub certificates: Option<certificates::Settings>,
 }
 
 /// All built-in controllers.
 pub fn all(settings: &Settings) -> Vec<Arc<dyn Controller>> {
+    let mut all = everywhere(settings);
+    if let Some(settings) = &settings.certificates {
+        all.push(Arc::new(certificates::Certificates::new(settings.clone())));
+    }
+    all
+}
+
+fn everywhere(settings: &Settings) -> Vec<Arc<dyn Controller>> {
     vec![
         Arc::new(cluster_role_aggregation::ClusterRoleAggregation),
         Arc::new(cron_job::CronJobController),
@@ -55,6 +73,7 @@ pub fn all(settings: &Settings) -> Vec<Arc<dyn Controller>> {
         Arc::new(resource_quota::ResourceQuotas),
         Arc::new(root_ca::RootCaPublisher::new(settings.root_ca.clone())),
         Arc::new(service_account::ServiceAccounts),
+        Arc::new(token_secrets::TokenSecrets::new(&settings.root_ca, settings.tokens.clone())),
         Arc::new(ttl_after_finished::TtlAfterFinished),
     ]
 }

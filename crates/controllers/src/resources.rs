@@ -23,6 +23,7 @@ pub const PERSISTENT_VOLUME_CLAIMS: Resource = resource("", "v1", "persistentvol
 pub const PODS: Resource = resource("", "v1", "pods");
 pub const RESOURCE_QUOTAS: Resource = resource("", "v1", "resourcequotas");
 pub const REPLICATION_CONTROLLERS: Resource = resource("", "v1", "replicationcontrollers");
+pub const SECRETS: Resource = resource("", "v1", "secrets");
 pub const SERVICES: Resource = resource("", "v1", "services");
 pub const SERVICE_ACCOUNTS: Resource = resource("", "v1", "serviceaccounts");
 pub const CONTROLLER_REVISIONS: Resource = resource("apps", "v1", "controllerrevisions");
@@ -32,6 +33,8 @@ pub const REPLICA_SETS: Resource = resource("apps", "v1", "replicasets");
 pub const STATEFUL_SETS: Resource = resource("apps", "v1", "statefulsets");
 pub const CRON_JOBS: Resource = resource("batch", "v1", "cronjobs");
 pub const JOBS: Resource = resource("batch", "v1", "jobs");
+pub const CERTIFICATE_SIGNING_REQUESTS: Resource =
+    resource("certificates.k8s.io", "v1", "certificatesigningrequests");
 pub const LEASES: Resource = resource("coordination.k8s.io", "v1", "leases");
 pub const ENDPOINT_SLICES: Resource = resource("discovery.k8s.io", "v1", "endpointslices");
 pub const POD_DISRUPTION_BUDGETS: Resource = resource("policy", "v1", "poddisruptionbudgets");
