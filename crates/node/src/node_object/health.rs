@@ -13,8 +13,11 @@ const EVERY: Duration = Duration::from_secs(5);
 const SOON: Duration = Duration::from_millis(100);
 /// For how long `SOON` applies after a change for the worse, or the start.
 const HOPE: Duration = Duration::from_secs(30);
-/// A runtime that does not answer for this long does not run.
+/// A question that has not been answered for this long never will be.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// A runtime that has been silent for this long is down (upstream's `baseRuntimeSyncThreshold`). Until then it may
+/// be restarting, which its containers do not notice, and so nobody else should.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// What stands in the way, in upstream's words; nothing, when the node is ready.
 pub(crate) type Troubles = Arc<Vec<String>>;
@@ -33,27 +36,42 @@ impl Health {
 
     pub(crate) async fn run(self, env: Env, cri: Arc<dyn Cri>) {
         let mut since = env.elapsed();
+        let mut answered = since;
         loop {
-            let troubles = Arc::new(ask(&env, &*cri).await);
+            let answer = ask(&env, &*cri).await;
+            let now = env.elapsed();
+            let troubles = match answer {
+                Ok(troubles) => {
+                    answered = now;
+                    troubles
+                }
+                Err(_) if now.saturating_sub(answered) < SILENCE => {
+                    env.sleep(SOON).await;
+                    continue;
+                }
+                Err(silence) => vec![silence],
+            };
+            let troubles = Arc::new(troubles);
             let changed = self.sender.send_if_modified(|old| {
                 let changed = *old != troubles;
                 *old = troubles.clone();
                 changed
             });
             if changed {
-                since = env.elapsed();
+                since = now;
             }
-            let hopeful = !troubles.is_empty() && env.elapsed().saturating_sub(since) < HOPE;
+            let hopeful = !troubles.is_empty() && now.saturating_sub(since) < HOPE;
             env.sleep(if hopeful { SOON } else { EVERY }).await;
         }
     }
 }
 
-async fn ask(env: &Env, cri: &dyn Cri) -> Vec<String> {
+/// What the runtime says of itself; an error if it says nothing.
+async fn ask(env: &Env, cri: &dyn Cri) -> Result<Vec<String>, String> {
     let status = match env.timeout(PATIENCE, cri.status(false)).await {
         Some(Ok(answer)) => answer.status.unwrap_or_default(),
-        Some(Err(error)) => return vec![format!("container runtime is down: {error}")],
-        None => return vec!["container runtime is down".to_owned()],
+        Some(Err(error)) => return Err(format!("container runtime is down: {error}")),
+        None => return Err("container runtime is down".to_owned()),
     };
     let mut troubles = Vec::new();
     for (kind, words) in [
@@ -69,5 +87,5 @@ async fn ask(env: &Env, cri: &dyn Cri) -> Vec<String> {
             None => troubles.push(format!("{words}: {kind}=false reason: message:")),
         }
     }
-    troubles
+    Ok(troubles)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ironclad_api::{ObjectKey, Status};
 use ironclad_cri::Cri;
-use ironclad_env::Env;
+use ironclad_env::{Env, EnvironmentExt};
 use ironclad_node_core::admit::Pressure;
 use ironclad_node_core::node_status::capacity::Machine as Capacity;
 use ironclad_node_core::node_status::{self, Image, NodeView};
@@ -25,6 +25,9 @@ const EVERY: Duration = Duration::from_secs(10);
 /// A status that says nothing new is written this often.
 const AT_LEAST: Duration = Duration::from_secs(300);
 const RETRY: Duration = Duration::from_secs(1);
+/// How long an agent that starts waits for good news: saying "not ready" of a node that was ready takes its pods out
+/// of service, and usually it only means that nobody has asked the runtime yet.
+const FIRST: Duration = Duration::from_secs(10);
 
 /// What the machine has, as its status counts it. `storage` is a path on the disk of volumes and logs.
 pub(crate) fn machine_capacity(machine: &Machine, max_pods: u32, storage: &std::path::Path) -> Capacity {
@@ -62,6 +65,8 @@ impl Reporter {
     /// Reports for ever; the Node must be there.
     pub(crate) async fn run(self: Arc<Self>) {
         let (mut troubles, mut pressure) = (self.troubles.clone(), self.pressure.clone());
+        let good_news = async { drop(troubles.wait_for(|troubles| troubles.is_empty()).await) };
+        self.env.timeout(FIRST, good_news).await;
         loop {
             let pause = match self.report().await {
                 Ok(()) => EVERY,
