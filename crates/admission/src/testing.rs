@@ -6,6 +6,7 @@ use ironclad_client::request::Target;
 use ironclad_client::testing::Objects;
 use ironclad_engine::gate::{AdmissionOperation, AdmissionRequest, Context, RequestOptions};
 use ironclad_env::SimEnv;
+use serde_json::Value;
 
 use crate::{Cluster, Plugin};
 
@@ -18,6 +19,44 @@ pub struct Ask<'a> {
     pub object: Option<Object>,
     pub old: Option<Object>,
     pub operation: AdmissionOperation,
+}
+
+impl<'a> Ask<'a> {
+    /// A new object.
+    pub fn create(namespace: &'a str, resource: (&'a str, &'a str), object: Object) -> Self {
+        let operation = AdmissionOperation::Create;
+        Self { namespace, resource, subresource: "", object: Some(object), old: None, operation }
+    }
+}
+
+/// What the plugin makes of the object in its first round, in a cluster with these objects (group, plural,
+/// object).
+pub fn mutate(
+    plugin: &dyn Plugin,
+    objects: &[(&str, &str, Value)],
+    ask: Ask<'_>,
+) -> Result<Object, Status> {
+    let world = Objects::default();
+    objects.iter().for_each(|(group, resource, object)| world.put(group, resource, object.clone()));
+    let env = SimEnv::new(1).shared();
+    let mut ask = ask;
+    let mut object = ask.object.take().expect("an object");
+    let Ask { namespace, resource: (group, resource), subresource, old, operation, .. } = ask;
+    let key = ObjectKey::new(namespace, object.name());
+    let target = Target::object(GroupVersionResource::new(group.to_owned(), "v1", resource.to_owned()), &key);
+    let mut request = AdmissionRequest {
+        context: &Context::default(),
+        operation,
+        target: &target.subresource(subresource),
+        kind: &kind_of(group, resource),
+        object: Some(&mut object),
+        old: old.as_ref(),
+        dry_run: false,
+        served: None,
+        options: RequestOptions::None,
+    };
+    plugin.mutate(&mut request, &Cluster { cache: &world, env: &env })?;
+    Ok(object)
 }
 
 /// What the plugin says in its second round.

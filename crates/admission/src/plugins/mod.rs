@@ -1,13 +1,21 @@
 //! The plugins, and what they share in looking at a request.
 
+mod default_ingress_class;
+mod default_storage_class;
 mod default_toleration_seconds;
+mod limit_ranger;
 mod namespace_lifecycle;
 mod node_restriction;
+mod persistent_volume_claim_resize;
+mod pod_topology_labels;
 mod priority;
 mod resource_quota;
+mod runtime_class;
 mod service_account;
+mod storage_object_in_use_protection;
 mod taint_nodes_by_condition;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use ironclad_api::{GroupResource, Status};
@@ -17,23 +25,32 @@ use ironclad_engine::gate::{AdmissionOperation, AdmissionRequest};
 use crate::Step::{Plain, Waiting};
 use crate::pod_security::PodSecurity;
 use crate::rbac_escalation::RbacEscalation;
+use crate::policy::ValidatingAdmissionPolicy;
 use crate::webhooks::{MutatingAdmissionWebhook, ValidatingAdmissionWebhook};
-use crate::{Outside, Step};
+use crate::{Cluster, Outside, Step};
 
 /// Upstream's order (`pkg/kubeapiserver/options/plugins.go`).
 pub(crate) fn standard(cache: &Arc<dyn Cache>, outside: &Outside) -> Vec<Step> {
     let caller = &outside.caller;
     vec![
         Plain(Box::new(namespace_lifecycle::NamespaceLifecycle)),
+        Plain(Box::new(limit_ranger::LimitRanger)),
         Plain(Box::new(service_account::ServiceAccount)),
         Plain(Box::new(node_restriction::NodeRestriction)),
         Plain(Box::new(taint_nodes_by_condition::TaintNodesByCondition)),
         Plain(Box::new(PodSecurity::new(outside.pod_security.clone()))),
         Plain(Box::new(priority::Priority)),
         Plain(Box::new(default_toleration_seconds::DefaultTolerationSeconds)),
+        Plain(Box::new(default_storage_class::DefaultStorageClass)),
+        Plain(Box::new(storage_object_in_use_protection::StorageObjectInUseProtection)),
+        Plain(Box::new(persistent_volume_claim_resize::PersistentVolumeClaimResize)),
+        Plain(Box::new(runtime_class::RuntimeClass)),
+        Plain(Box::new(default_ingress_class::DefaultIngressClass)),
+        Plain(Box::new(pod_topology_labels::PodTopologyLabels)),
         Waiting(Box::new(MutatingAdmissionWebhook::new(cache, caller.clone()))),
         // Last of those that are asked in the first round: it judges what the others made of a role.
         Waiting(Box::new(RbacEscalation::new(outside.authorizer.clone(), outside.rules.clone()))),
+        Waiting(Box::new(ValidatingAdmissionPolicy::new(cache))),
         Waiting(Box::new(ValidatingAdmissionWebhook::new(cache, caller.clone()))),
         // The last: only what everybody else lets pass is paid for.
         Waiting(Box::new(resource_quota::ResourceQuota::new(outside.client.clone()))),
@@ -54,6 +71,17 @@ fn is_about(request: &AdmissionRequest<'_>, group: &str, resource: &str, subreso
 
 fn creates_pod(request: &AdmissionRequest<'_>) -> bool {
     request.operation == AdmissionOperation::Create && is_about(request, "", "pods", "")
+}
+
+/// The class with one of these annotations set to `true`: the newest; of several as new, the first by name.
+fn newest_default(cluster: &Cluster<'_>, classes: &GroupResource, annotations: &[&str]) -> Option<String> {
+    let all = cluster.cache.list(classes, None);
+    let all = all.iter().map(|entry| entry.object());
+    let defaults = all.filter(|class| annotations.iter().any(|key| class.annotation(key) == Some("true")));
+    let newest = defaults.min_by_key(|class| {
+        (Reverse(class.meta_str("creationTimestamp").to_owned()), class.name().to_owned())
+    });
+    newest.map(|class| class.name().to_owned())
 }
 
 /// Refused with 403, in the object's name as far as it is known.

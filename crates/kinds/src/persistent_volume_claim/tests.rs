@@ -51,7 +51,7 @@ fn both_data_sources_are_kept_the_same() {
         let got = json!([made.at(&["spec", "dataSource"]), made.at(&["spec", "dataSourceRef"])]);
         assert_eq!(got, want, "{spec}");
     };
-    let source = json!({"kind": "PersistentVolumeClaim", "name": "b"});
+    let source = json!({"apiGroup": null, "kind": "PersistentVolumeClaim", "name": "b"});
     check(json!({"dataSource": source}), json!([source, source]));
     check(json!({"dataSourceRef": source}), json!([source, source]));
     let foreign = json!({"apiGroup": "example.com", "kind": "Filler", "name": "b"});
