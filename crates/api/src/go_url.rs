@@ -4,27 +4,34 @@ use std::net::Ipv6Addr;
 
 /// What upstream looks at in a URL.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Url<'a> {
+pub struct Url<'a> {
     pub scheme: String,
     /// Before an `@`, without its password's meaning.
     pub user: Option<&'a str>,
     pub host: &'a str,
+    /// As it was written.
+    pub path: &'a str,
     pub query: &'a str,
     pub fragment: &'a str,
 }
 
 /// `url.ParseRequestURI`: absolute, or a path that begins with a slash; a `#` is no fragment.
-pub(crate) fn is_request_uri(text: &str) -> bool {
+pub fn is_request_uri(text: &str) -> bool {
     !text.is_empty() && read(text, true).is_ok()
 }
 
 /// `url.ParseRequestURI`, for what has a scheme and a host.
-pub(crate) fn parse_request(text: &str) -> Option<Url<'_>> {
+pub fn parse_request(text: &str) -> Option<Url<'_>> {
     read(text, true).ok()
 }
 
+/// `url.ParseRequestURI`; the error is Go's text without the URL.
+pub fn request_uri(text: &str) -> Result<Url<'_>, String> {
+    read(text, true)
+}
+
 /// `url.Parse`; the error is Go's text without the URL.
-pub(crate) fn parse(text: &str) -> Result<Url<'_>, String> {
+pub fn parse(text: &str) -> Result<Url<'_>, String> {
     let (text, fragment) = text.split_once('#').unwrap_or((text, ""));
     let url = read(text, false)?;
     unescapable(fragment)?;
@@ -39,7 +46,7 @@ fn read(text: &str, request: bool) -> Result<Url<'_>, String> {
         return Err("empty url".to_owned());
     }
     if text == "*" {
-        return Ok(Url::default());
+        return Ok(Url { path: text, ..Url::default() });
     }
     let (scheme, rest) = scheme(text)?;
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -67,6 +74,7 @@ fn read(text: &str, request: bool) -> Result<Url<'_>, String> {
         path = rest;
     }
     unescapable(path)?;
+    url.path = path;
     Ok(url)
 }
 

@@ -3,12 +3,14 @@
 //! entropy, and no knowledge of any one kind.
 
 pub mod apply;
+pub mod bootstrap_token;
 pub mod cron;
 pub mod duration;
 pub mod entry;
 pub mod field;
 pub mod fields;
 pub mod go_regex;
+pub mod go_url;
 pub mod goprint;
 pub mod gvk;
 pub mod intstr;
@@ -26,6 +28,7 @@ pub mod quantity;
 pub mod schema;
 pub mod status;
 pub mod table;
+pub mod ties;
 pub mod time;
 mod typed;
 pub mod validation;

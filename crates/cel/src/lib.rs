@@ -42,6 +42,7 @@ pub use error::Error;
 pub use escaping::{escape, unescape};
 pub use eval::{Activation, Budget};
 pub use issue::{Issue, Issues};
+pub use library::authorization;
 pub use program::Program;
 pub use types::Type;
 pub use value::{Fields, Key, List, Map, Text, Timestamp, Value};

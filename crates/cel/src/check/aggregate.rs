@@ -13,7 +13,7 @@ impl Checker<'_> {
             self.check(&mut element.value);
             let found = self.type_of(&element.value);
             let found = self.without_optional(&element.value, found, element.optional);
-            of = Some(self.join(&element.value, of, found));
+            of = Some(self.join(of, found));
         }
         let of = of.unwrap_or_else(|| self.new_parameter());
         self.set_type(expr, Type::list(of));
@@ -25,11 +25,11 @@ impl Checker<'_> {
         for entry in entries {
             self.check(&mut entry.key);
             let found = self.type_of(&entry.key);
-            key_type = Some(self.join(&entry.key, key_type, found));
+            key_type = Some(self.join(key_type, found));
             self.check(&mut entry.value);
             let found = self.type_of(&entry.value);
             let found = self.without_optional(&entry.value, found, entry.optional);
-            value_type = Some(self.join(&entry.value, value_type, found));
+            value_type = Some(self.join(value_type, found));
         }
         let key = key_type.unwrap_or_else(|| self.new_parameter());
         let value = value_type.unwrap_or_else(|| self.new_parameter());
@@ -48,15 +48,14 @@ impl Checker<'_> {
         inner
     }
 
-    /// The type of elements of both types. Literals of mixed types are refused, as Kubernetes
-    /// configures cel-go.
-    fn join(&mut self, expr: &Expr, known: Option<Type>, found: Type) -> Type {
-        let Some(known) = known else { return found };
-        if self.mapping.assign(&known, &found) {
-            return more_general(&known, &found).clone();
+    /// The type of elements of both types: `dyn` if they do not agree. That a literal is of one
+    /// type is checked when all types are known.
+    fn join(&mut self, known: Option<Type>, found: Type) -> Type {
+        match known {
+            None => found,
+            Some(known) if self.mapping.assign(&known, &found) => more_general(&known, &found).clone(),
+            Some(_) => Type::Dyn,
         }
-        self.mismatch(expr.at, &known, &found);
-        Type::Error
     }
 
     pub(super) fn message(&mut self, expr: &mut Expr) {

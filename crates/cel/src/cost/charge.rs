@@ -27,6 +27,15 @@ pub(crate) enum Charge {
     Selector,
     /// A string against a named format.
     Format,
+    /// Every element of one list against every one of another, and back if 2.
+    Sets(f64),
+    /// A list that is made: by the size of the first argument times a factor that the second
+    /// argument may give.
+    Flatten,
+    /// A list that is made, by its size.
+    NewList,
+    /// Every element of the list at that place against every other one.
+    Sort(usize),
     /// An address in a network; `parses` if it is given as a string.
     Contains {
         network: bool,
@@ -76,6 +85,13 @@ impl Charge {
                 "starts_with_string" | "ends_with_string" | "string_to_bytes" | "bytes_to_string"
                 | "strings_quote" | "string_format",
             ) => Charge::First(TRAVERSAL),
+            Some("list_sets_contains_list" | "list_sets_intersects_list") => Charge::Sets(1.0),
+            Some("list_sets_equivalent_list") => Charge::Sets(2.0),
+            Some("list_flatten" | "list_flatten_int") => Charge::Flatten,
+            Some("list_slice" | "lists_range" | "list_reverse") => Charge::NewList,
+            Some("list_distinct") => Charge::Sort(0),
+            Some(id) if id.starts_with("list_") && id.ends_with("_sort") => Charge::Sort(0),
+            Some(id) if id.ends_with("_sortByAssociatedKeys") => Charge::Sort(1),
             Some("in_list") => Charge::Second(1.0),
             Some("compare_string" | "compare_bytes") => Charge::Smaller,
             Some("add_string" | "add_bytes") => Charge::Both,
@@ -92,7 +108,22 @@ impl Charge {
             Charge::Fixed(cost) => cost,
             Charge::First(factor) => scaled(size(0), factor),
             Charge::Second(factor) => scaled(size(1), factor),
-            Charge::Result(_) => 0,
+            Charge::Result(_) | Charge::NewList => 0,
+            Charge::Sets(factor) => 1 + (size(0).saturating_mul(size(1)) as f64 * factor) as u64,
+            Charge::Flatten => {
+                let depth = args.get(1).and_then(Value::as_int).map_or(1.0, |depth| depth as f64);
+                new_list(size(0), depth)
+            }
+            Charge::Sort(at) => {
+                let walked = match args.get(at) {
+                    Some(Value::List(list)) => {
+                        matches!(list.get(0), Some(Value::String(_) | Value::Bytes(_)))
+                    }
+                    _ => false,
+                };
+                let factor = if walked { 2.0 + TRAVERSAL } else { 2.0 };
+                new_list(size(at).saturating_mul(size(at)), factor)
+            }
             Charge::Smaller => scaled(size(0).min(size(1)), TRAVERSAL),
             Charge::Both => scaled(size(0).saturating_add(size(1)), TRAVERSAL),
             Charge::Search => scaled(size(0), TRAVERSAL).saturating_mul(scaled(size(1), TRAVERSAL)),
@@ -116,6 +147,7 @@ impl Charge {
     pub(crate) fn after(self, result: &Value<'_>) -> u64 {
         match self {
             Charge::Result(factor) => scaled(result.size(), factor),
+            Charge::NewList => new_list(result.size(), 1.0),
             _ => 0,
         }
     }
@@ -130,6 +162,11 @@ pub(crate) fn equality(left: &Value<'_>, right: &Value<'_>, negated: bool) -> u6
         }
         _ => Charge::Smaller.before(&[left.clone(), right.clone()]),
     }
+}
+
+/// A call that makes a list.
+fn new_list(size: u64, factor: f64) -> u64 {
+    ((size as f64 * factor) as u64).saturating_add(1 + LIST)
 }
 
 /// A size times a factor, rounded up.

@@ -35,6 +35,41 @@ impl Argument {
 /// An address is four or sixteen bytes.
 const ADDRESS: Interval = Interval { min: 4, max: 16 };
 
+/// The cost of cel-go's functions of lists and sets.
+fn collections(overload: &str, target: Option<&Argument>, args: &[Argument]) -> Option<CallEstimate> {
+    let own = target.map(Argument::size);
+    let size = |at: usize| args.get(at).map_or(Interval::UNKNOWN, Argument::size);
+    let literal = |at: usize, otherwise: u64| match args.get(at).and_then(|arg| arg.literal) {
+        Some(value) => u64::try_from(value).unwrap_or(0),
+        None => otherwise,
+    };
+    let pairs = |factor: f64| CallEstimate::of(size(0).multiply(size(1)).scale(factor).add(Interval::ONE));
+    let sort = |of: Interval| {
+        let walked = overload.contains("_string_") || overload.contains("_bytes_");
+        new_list(of.multiply(of), if walked { 2.0 + TRAVERSAL } else { 2.0 })
+    };
+    Some(match (overload, args.len()) {
+        ("list_sets_contains_list" | "list_sets_intersects_list", 2) => pairs(1.0),
+        ("list_sets_equivalent_list", 2) => pairs(2.0),
+        ("list_slice", 2) => {
+            let end = literal(1, own?.max);
+            new_list(Interval::exactly(end.wrapping_sub(literal(0, 0))), 1.0)
+        }
+        ("lists_range", 1) => new_list(Interval::exactly(literal(0, u64::MAX)), 1.0),
+        ("list_reverse", 0) => new_list(own?, 1.0),
+        ("list_flatten", 0) => new_list(own?, 1.0),
+        ("list_flatten_int", 1) => new_list(own?, literal(0, u64::MAX) as f64),
+        ("list_distinct", 0) => new_list(own?.multiply(own?), 2.0),
+        (id, 0) if id.ends_with("_sort") => sort(own?),
+        (id, 1) if id.ends_with("_sortByAssociatedKeys") => sort(size(0)),
+        _ => return None,
+    })
+}
+
+fn new_list(size: Interval, factor: f64) -> CallEstimate {
+    CallEstimate::sized(size.scale(factor).add(Interval::exactly(1 + LIST)), size)
+}
+
 /// The cost of a call of a library. `None` for CEL's own functions.
 pub(super) fn estimate(
     function: &str,
@@ -43,6 +78,9 @@ pub(super) fn estimate(
     args: &[Argument],
     sizes: &dyn Sizes,
 ) -> Option<CallEstimate> {
+    if let Some(found) = collections(overload, target, args) {
+        return Some(found);
+    }
     let own = target.map(Argument::size);
     let size = |at: usize| args.get(at).map_or(Interval::UNKNOWN, Argument::size);
     let walk = |size: Interval| CallEstimate::of(size.scale(TRAVERSAL));

@@ -122,8 +122,8 @@ impl Declared {
     }
 
     /// An object made by hand, for variables such as `request`.
-    pub fn object(name: &str, fields: impl IntoIterator<Item = (&'static str, Declared)>) -> Self {
-        let fields = fields.into_iter().map(|(name, field)| (name.to_owned(), Arc::new(field))).collect();
+    pub fn object(name: &str, fields: impl IntoIterator<Item = (impl Into<String>, Declared)>) -> Self {
+        let fields = fields.into_iter().map(|(name, field)| (name.into(), Arc::new(field))).collect();
         Self { name: name.to_owned(), shape: Shape::Object(fields), max_elements: 0, min_size: 2 }
     }
 

@@ -8,7 +8,6 @@ mod logic;
 
 use smallvec::SmallVec;
 
-use crate::cost::Charge;
 use crate::error::Error;
 use crate::plan::{CallNode, Node};
 use crate::value::Value;
@@ -126,9 +125,7 @@ impl<'a> Run<'_, 'a> {
         }
         self.charge(call.charge.before(&args))?;
         let value = call.function.call(call.overload, &mut args)?;
-        if let Charge::Result(_) = call.charge {
-            self.charge(call.charge.after(&value))?;
-        }
+        self.charge(call.charge.after(&value))?;
         Ok(value)
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map as Object, Value as Json};
 
+use super::Library;
 use crate::error::Error;
 use crate::eval::Answer;
 use crate::types::Type;
@@ -17,6 +18,14 @@ use crate::value::{Foreign, Key, Map, Value};
 pub(crate) struct Message {
     name: String,
     fields: Object<String, Json>,
+}
+
+pub(super) fn declare(library: &mut Library) {
+    let id = "string_jsonpatch_escapeKey_string";
+    library.function("jsonpatch.escapeKey", id, [Type::String], Type::String, |args| match args {
+        [Value::String(key)] => Ok(Value::string(key.replace('~', "~0").replace('/', "~1"))),
+        _ => Err(Error::no_such_overload()),
+    });
 }
 
 /// The types of the fields of a message. `None` if there is no such message.

@@ -1,16 +1,27 @@
 //! The functions that expressions may call: CEL's own, cel-go's extensions and Kubernetes'
 //! libraries, one file each.
 
+mod addresses;
 mod aggregates;
+pub mod authorization;
 mod comparison;
 mod conversions;
+mod format_string;
+mod formats;
+mod list_extensions;
 mod lists;
 mod message;
+mod networks;
 mod operators;
 mod optionals;
+mod quantities;
 mod regexes;
+mod sets;
+mod strings;
 mod text;
 mod time;
+mod urls;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -144,6 +155,18 @@ fn library() -> &'static Library {
             optionals::declare,
             lists::declare,
             regexes::declare,
+            strings::declare,
+            format_string::declare,
+            list_extensions::declare,
+            sets::declare,
+            urls::declare,
+            quantities::declare,
+            addresses::declare,
+            networks::declare,
+            formats::declare,
+            versions::declare,
+            authorization::declare,
+            message::declare,
         ] {
             declare(&mut library);
         }

@@ -18,6 +18,7 @@ impl Parser<'_> {
             ("map" | "filter", Some(target), 2) => Ok(self.gather(at, &function, target, args)),
             ("map", Some(target), 3) => Ok(self.gather(at, "map", target, args)),
             ("optMap" | "optFlatMap", Some(target), 2) => Ok(self.optional_map(at, &function, target, args)),
+            ("sortBy", Some(target), 2) => Ok(self.sort_by(at, target, args)),
             (_, Some(target), 3 | 4) => self.expand_two_variables(at, function, target, args),
             (_, target, _) => Err(Call { function, target, args }),
         }
@@ -125,24 +126,49 @@ impl Parser<'_> {
         let copy = self.copy(&target)?;
         let present = self.method(at, "hasValue", target)?;
         let value = self.method(at, "value", copy)?;
-        let (range, condition) = (self.node(at, Kind::List(Vec::new()))?, self.boolean(at, false)?);
-        let step = self.node(at, Kind::Ident(variable.clone()))?;
-        let binding = Comprehension {
-            range,
-            first: "#unused".to_owned(),
-            second: None,
-            accumulator: variable,
-            init: value,
-            condition,
-            step,
-            result: body,
-        };
-        let mut mapped = self.node(at, Kind::Comprehension(Box::new(binding)))?;
+        let mut mapped = self.binding(at, variable, value, body)?;
         if name == "optMap" {
             mapped = self.call(at, "optional.of", vec![mapped])?;
         }
         let none = self.call(at, "optional.none", Vec::new())?;
         self.call(at, operator::CONDITIONAL, vec![present, mapped, none])
+    }
+
+    /// `let input = target in input.@sortByAssociatedKeys(input.map(variable, key))`.
+    fn sort_by(&mut self, at: usize, target: Expr, args: Vec<Expr>) -> Option<Expr> {
+        const INPUT: &str = "@__sortBy_input__";
+        let input = |parser: &mut Self| parser.node(at, Kind::Ident(INPUT.to_owned()));
+        if matches!(target.kind, Kind::Literal(_) | Kind::Map(_) | Kind::Struct(..)) {
+            let what =
+                "sortBy can only be applied to a list, identifier, comprehension, call or select expression";
+            self.report(target.at, what);
+            return None;
+        }
+        let over = input(self)?;
+        let keys = self.gather(at, "map", over, args)?;
+        let sorted = input(self)?;
+        let call =
+            Call { function: "@sortByAssociatedKeys".to_owned(), target: Some(sorted), args: vec![keys] };
+        let result = self.node(at, Kind::Call(Box::new(call)))?;
+        self.binding(at, INPUT.to_owned(), target, result)
+    }
+
+    /// `let name = value in result`, as a loop that is never entered.
+    fn binding(&mut self, at: usize, name: String, value: Expr, result: Expr) -> Option<Expr> {
+        let (range, condition) = (self.node(at, Kind::List(Vec::new()))?, self.boolean(at, false)?);
+        let step = self.node(at, Kind::Ident(name.clone()))?;
+        let first = "#unused".to_owned();
+        let binding = Comprehension {
+            range,
+            first,
+            second: None,
+            accumulator: name,
+            init: value,
+            condition,
+            step,
+            result,
+        };
+        self.node(at, Kind::Comprehension(Box::new(binding)))
     }
 
     pub(super) fn comprehension(

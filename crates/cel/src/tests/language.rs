@@ -1,18 +1,7 @@
 //! CEL itself.
 
+use super::result;
 use crate::{Activation, Budget, Environment, Type, Value};
-
-/// What an expression without variables evaluates to, printed; or its error.
-fn result(expression: &str) -> String {
-    let program = match Environment::new().compile(expression) {
-        Ok(program) => program,
-        Err(error) => return error.to_string(),
-    };
-    match program.evaluate(&Activation::new(), &mut Budget::default()) {
-        Ok(value) => value.to_string(),
-        Err(error) => format!("error: {error}"),
-    }
-}
 
 #[test]
 fn expressions_mean_what_the_language_says() {

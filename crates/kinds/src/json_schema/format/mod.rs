@@ -4,10 +4,10 @@
 mod codes;
 mod email;
 mod times;
-pub(crate) mod uri;
 
 use std::net::Ipv6Addr;
 
+pub(crate) use ironclad_api::go_url as uri;
 use ironclad_api::validation::dns;
 use ironclad_api::validation::ip::{parse_cidr, parse_ip};
 
