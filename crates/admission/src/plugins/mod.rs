@@ -1,5 +1,6 @@
 //! The plugins, and what they share in looking at a request.
 
+mod certificates;
 mod default_ingress_class;
 mod default_storage_class;
 mod default_toleration_seconds;
@@ -8,6 +9,7 @@ mod namespace_lifecycle;
 mod node_restriction;
 mod persistent_volume_claim_resize;
 mod pod_topology_labels;
+mod policy_parameters;
 mod priority;
 mod resource_quota;
 mod runtime_class;
@@ -31,8 +33,10 @@ use crate::{Cluster, Outside, Step};
 
 /// Upstream's order (`pkg/kubeapiserver/options/plugins.go`).
 pub(crate) fn standard(cache: &Arc<dyn Cache>, outside: &Outside) -> Vec<Step> {
-    let caller = &outside.caller;
+    let (caller, authorizer) = (&outside.caller, &outside.authorizer);
     vec![
+        // The first to judge a finished object: it belongs to validation.
+        Waiting(Box::new(policy_parameters::PolicyParameters::new(authorizer.clone()))),
         Plain(Box::new(namespace_lifecycle::NamespaceLifecycle)),
         Plain(Box::new(limit_ranger::LimitRanger)),
         Plain(Box::new(service_account::ServiceAccount)),
@@ -45,6 +49,9 @@ pub(crate) fn standard(cache: &Arc<dyn Cache>, outside: &Outside) -> Vec<Step> {
         Plain(Box::new(storage_object_in_use_protection::StorageObjectInUseProtection)),
         Plain(Box::new(persistent_volume_claim_resize::PersistentVolumeClaimResize)),
         Plain(Box::new(runtime_class::RuntimeClass)),
+        Waiting(Box::new(certificates::approval::Approval::new(authorizer.clone()))),
+        Waiting(Box::new(certificates::signing::Signing::new(authorizer.clone()))),
+        Plain(Box::new(certificates::subject_restriction::SubjectRestriction)),
         Plain(Box::new(default_ingress_class::DefaultIngressClass)),
         Plain(Box::new(pod_topology_labels::PodTopologyLabels)),
         Waiting(Box::new(MutatingAdmissionWebhook::new(cache, caller.clone()))),
