@@ -72,8 +72,11 @@ impl Cluster {
         let client_of = |name: &str| -> Arc<dyn Client> {
             Arc::new(LocalClient::new(engine.clone(), Arc::new(controller_user(name)), name))
         };
-        let settings =
-            ironclad_controllers::Settings { root_ca: "simulated".into(), tokens: Arc::new(NoTokens) };
+        let settings = ironclad_controllers::Settings {
+            root_ca: "simulated".into(),
+            tokens: Arc::new(NoTokens),
+            certificates: None,
+        };
         let runner = Runner { env: self.env.clone(), cache: cache.clone() };
         let controllers = runner.start(ironclad_controllers::all(&settings), &client_of);
         let scheduler_user =

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use ironclad_apiserver::InProcess;
 use ironclad_auth::authenticate::AUTHENTICATED;
 use ironclad_control::{Runner, Running};
-use ironclad_controllers::{OF_THE_MANAGER, Settings};
+use ironclad_controllers::{OF_THE_MANAGER, Settings, certificates};
 use ironclad_engine::User;
 use ironclad_env::BoxFuture;
 use ironclad_pki::token::TokenSigner;
 
 use super::{Component, Context};
 use crate::failure::Failure;
+use crate::kubelet_certificates::Kubelets;
 use crate::token_issuer::SecretIssuer;
 
 #[derive(Default)]
@@ -26,8 +27,15 @@ impl Component for Controllers {
         let inside = InProcess::new(context.made.engine().clone());
         let bundle = &context.made.identities().bundle;
         let signer = TokenSigner::new(context.config.token_issuer(), &bundle.service_account.signing);
-        let settings =
-            Settings { root_ca: bundle.cluster_ca.to_pem(), tokens: Arc::new(SecretIssuer::new(signer)) };
+        let certificates = certificates::Settings {
+            authority: context.made.identities().clone(),
+            reviewer: Arc::new(Kubelets(context.made.authorizer().clone())),
+        };
+        let settings = Settings {
+            root_ca: bundle.cluster_ca.to_pem(),
+            tokens: Arc::new(SecretIssuer::new(signer)),
+            certificates: Some(certificates),
+        };
         let controllers = ironclad_controllers::all(&settings);
         let count = controllers.len();
         let runner = Runner { env: context.env.clone(), cache: inside.cache() };
