@@ -10,6 +10,7 @@ mod start;
 
 use ironclad_api::{GroupVersionResource, Object};
 use ironclad_auth::bootstrap;
+use ironclad_kinds::flow_control::{GROUP, bootstrap as flow_control};
 use ironclad_pki::bundle::Bundle;
 use serde_json::{Map, Value, json};
 
@@ -35,6 +36,9 @@ pub enum Keep {
     Policy,
     /// The keys of its `data` that are wanted.
     Data,
+    /// What `flow_control::bootstrap::revised` says: a mandatory object's specification always, a
+    /// suggested one's until an administrator changes it.
+    FlowControl { mandatory: bool },
 }
 
 impl Wanted {
@@ -57,6 +61,9 @@ impl Wanted {
                 }
                 (mended != *existing).then_some(mended)
             }
+            Keep::FlowControl { mandatory } => {
+                flow_control::revised(&self.resource.resource, &self.object, mandatory, existing)
+            }
         }
     }
 }
@@ -69,6 +76,7 @@ pub fn wanted(config: &Config, api_url: &str, bundle: &Bundle) -> Result<Vec<Wan
     all.extend(policy()?);
     all.push(agents_as_proxies());
     all.extend(priority_classes());
+    all.extend(fairness());
     all.push(dns_service(config));
     all.extend(configuration::config_maps(config, api_url, bundle)?);
     Ok(all)
@@ -112,6 +120,15 @@ fn priority_classes() -> impl Iterator<Item = Wanted> {
         class["value"] = value.into();
         class["description"] = description.into();
         Wanted::new(("scheduling.k8s.io", "priorityclasses"), class, Keep::Existence)
+    })
+}
+
+/// The priority levels and flow schemas that upstream has in every cluster.
+fn fairness() -> impl Iterator<Item = Wanted> {
+    flow_control::all().into_iter().map(|bootstrap| Wanted {
+        resource: GroupVersionResource::new(GROUP, "v1", bootstrap.resource),
+        object: bootstrap.object,
+        keep: Keep::FlowControl { mandatory: bootstrap.mandatory },
     })
 }
 
