@@ -26,6 +26,8 @@ pub mod token_secrets;
 #[cfg(test)]
 mod testing;
 pub mod ttl_after_finished;
+pub mod service_addresses;
+pub mod service_cidrs;
 
 use std::sync::Arc;
 
@@ -40,6 +42,9 @@ pub struct Settings {
     /// PEM of the CA that signs the API server's certificate.
     pub root_ca: String,
     /// Signs the tokens that Secrets hold.
+/// Controllers that upstream has in the API server, and that act as it.
+pub const OF_THE_SERVER: [&str; 1] = ["ipallocator-repair-controller"];
+
     pub tokens: Arc<dyn token_secrets::SecretTokens>,
     /// `None` where there is no CA to sign certificates with.
     pub certificates: Option<certificates::Settings>,
@@ -77,3 +82,5 @@ fn everywhere(settings: &Settings) -> Vec<Arc<dyn Controller>> {
         Arc::new(ttl_after_finished::TtlAfterFinished),
     ]
 }
+        Arc::new(service_addresses::ServiceAddresses),
+        Arc::new(service_cidrs::ServiceCidrs),

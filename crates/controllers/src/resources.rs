@@ -38,6 +38,8 @@ pub const CERTIFICATE_SIGNING_REQUESTS: Resource =
 pub const LEASES: Resource = resource("coordination.k8s.io", "v1", "leases");
 pub const ENDPOINT_SLICES: Resource = resource("discovery.k8s.io", "v1", "endpointslices");
 pub const POD_DISRUPTION_BUDGETS: Resource = resource("policy", "v1", "poddisruptionbudgets");
+pub const IP_ADDRESSES: Resource = resource("networking.k8s.io", "v1", "ipaddresses");
+pub const SERVICE_CIDRS: Resource = resource("networking.k8s.io", "v1", "servicecidrs");
 pub const CLUSTER_ROLES: Resource = resource("rbac.authorization.k8s.io", "v1", "clusterroles");
 
 impl Resource {

@@ -70,7 +70,11 @@ impl Cluster {
         let engine = started.expect("the engine starts in time");
         let cache: Arc<dyn Cache> = engine.cache();
         let client_of = |name: &str| -> Arc<dyn Client> {
-            Arc::new(LocalClient::new(engine.clone(), Arc::new(controller_user(name)), name))
+            let user = match ironclad_controllers::OF_THE_SERVER.contains(&name) {
+                true => User::server(),
+                false => controller_user(name),
+            };
+            Arc::new(LocalClient::new(engine.clone(), Arc::new(user), name))
         };
         let settings = ironclad_controllers::Settings {
             root_ca: "simulated".into(),

@@ -81,6 +81,7 @@ pub fn wanted(config: &Config, api_url: &str, bundle: &Bundle) -> Result<Vec<Wan
     all.extend(configuration::config_maps(config, api_url, bundle)?);
     Ok(all)
 }
+    all.push(service_network(config));
 
 fn policy() -> Result<impl Iterator<Item = Wanted>, String> {
     let objects = bootstrap::objects()?;
@@ -105,6 +106,13 @@ fn agents_as_proxies() -> Wanted {
 fn priority_classes() -> impl Iterator<Item = Wanted> {
     let classes = [
         (
+/// The network of the services' own addresses; people may add more.
+fn service_network(config: &Config) -> Wanted {
+    let mut network = named("networking.k8s.io/v1", "ServiceCIDR", "kubernetes");
+    network["spec"] = json!({ "cidrs": [config.service_network().to_string()] });
+    Wanted::new(("networking.k8s.io", "servicecidrs"), network, Keep::Existence)
+}
+
             "system-cluster-critical",
             2_000_000_000,
             "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",

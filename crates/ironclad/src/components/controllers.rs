@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ironclad_apiserver::InProcess;
 use ironclad_auth::authenticate::AUTHENTICATED;
 use ironclad_control::{Runner, Running};
-use ironclad_controllers::{OF_THE_MANAGER, Settings, certificates};
+use ironclad_controllers::{OF_THE_MANAGER, OF_THE_SERVER, Settings, certificates};
 use ironclad_engine::User;
 use ironclad_env::BoxFuture;
 use ironclad_pki::token::TokenSigner;
@@ -39,9 +39,10 @@ impl Component for Controllers {
         let controllers = ironclad_controllers::all(&settings);
         let count = controllers.len();
         let runner = Runner { env: context.env.clone(), cache: inside.cache() };
-        let client_of = |name: &str| match OF_THE_MANAGER.contains(&name) {
-            true => inside.user(manager(), name),
-            false => inside.service_account("kube-system", name),
+        let client_of = |name: &str| match name {
+            name if OF_THE_MANAGER.contains(&name) => inside.user(manager(), name),
+            name if OF_THE_SERVER.contains(&name) => inside.user(User::server(), name),
+            name => inside.service_account("kube-system", name),
         };
         self.0 = Some(runner.start(controllers, &client_of));
         Box::pin(std::future::ready(Ok(count.to_string())))

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use ironclad_api::{FieldError, Path};
+use ironclad_api::{FieldError, GroupResource, Path};
+use ironclad_client::typed::CacheExt;
 use ironclad_engine::strategy::Preparation;
 use ironclad_env::EnvironmentExt;
 use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::networking::v1::ServiceCIDR;
 
 use super::{NODE_PORTS, NONE, is, is_headless, needs_cluster_ip, needs_health_check_port, needs_node_ports};
 
@@ -174,7 +176,7 @@ impl Allocation<'_> {
 
     fn check_ip(&self, ip: &str) -> Option<String> {
         let address: IpAddr = ip.parse().ok()?;
-        if !self.network.contains(&address) {
+        if !self.networks().any(|network| network.contains(&address)) {
             return Some(format!(
                 "the provided IP ({ip}) is not in the valid range. The range of valid IPs is {}",
                 self.network
@@ -183,13 +185,30 @@ impl Allocation<'_> {
         self.is_taken(&ip_claim(&address.to_string())).then(|| "provided IP is already allocated".to_owned())
     }
 
+    /// The cluster's own network, and those that are added as ServiceCIDRs and ready.
+    fn networks(&self) -> impl Iterator<Item = IpNet> {
+        let resource = GroupResource::new("networking.k8s.io", "servicecidrs");
+        let added = self.preparation.cache.list_as::<ServiceCIDR>(&resource, None);
+        let ready = added.into_iter().filter(|cidr| is_ready(cidr));
+        let cidrs =
+            ready.flat_map(|cidr| cidr.spec.as_ref().and_then(|spec| spec.cidrs.clone()).unwrap_or_default());
+        let own = *self.network;
+        let added = cidrs.filter_map(|cidr| cidr.parse().ok());
+        let same = move |network: &IpNet| *network != own && network.addr().is_ipv4() == own.addr().is_ipv4();
+        std::iter::once(own).chain(added.filter(same))
+    }
+
+    fn free_ip(&self) -> Option<IpAddr> {
+        self.networks().find_map(|network| self.free_ip_of(&network))
+    }
+
     /// A random free address from beyond the range's start, which upstream keeps for addresses
     /// that people choose (KEP-3070); from there too when nothing else is left.
-    fn free_ip(&self) -> Option<IpAddr> {
-        let hosts = host_count(self.network);
+    fn free_ip_of(&self, network: &IpNet) -> Option<IpAddr> {
+        let hosts = host_count(network);
         let reserved = (hosts / 16).clamp(16, 256).min(hosts);
         let free = |index: u64| {
-            let address = nth(self.network, index)?;
+            let address = nth(network, index)?;
             (!self.is_taken(&ip_claim(&address.to_string()))).then_some(address)
         };
         let spread = hosts.saturating_sub(reserved).max(1);
@@ -251,6 +270,12 @@ impl Allocation<'_> {
             }
         }
     }
+}
+
+fn is_ready(cidr: &ServiceCIDR) -> bool {
+    let conditions = cidr.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let ready = conditions.into_iter().flatten().any(|c| c.type_ == "Ready" && c.status == "True");
+    ready && cidr.metadata.deletion_timestamp.is_none()
 }
 
 /// How many addresses of a network a service may have, up to a bound: not the network's own,
