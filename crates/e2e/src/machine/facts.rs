@@ -82,14 +82,15 @@ fn folders(folder: &Path, levels: u32, found: &mut Vec<String>) {
 
 /// Those that have to do with a cluster: others come and go on any machine.
 fn processes() -> anyhow::Result<Vec<String>> {
-    let names = ["ironclad ", "containerd", "runc", "/pause", "httpd", "/var/lib/kubelet"];
-    let ours = |process: &processes::Process| {
-        process.pid != std::process::id() as i32
-            && (process.cgroups.contains("kubepods")
-                || names.iter().any(|name| process.command.contains(name)))
-    };
-    let ours = processes::all().into_iter().filter(ours);
+    let ours = processes::all().into_iter().filter(is_of_a_cluster);
     Ok(ours.map(|process| format!("{} {}", process.pid, process.command)).collect())
+}
+
+fn is_of_a_cluster(process: &processes::Process) -> bool {
+    let program = process.command.split(' ').next().unwrap_or_default();
+    let name = program.rsplit('/').next().unwrap_or_default();
+    let programs = ["ironclad", "containerd", "containerd-shim-runc-v2", "runc", "pause"];
+    programs.contains(&name) || process.cgroups.contains("kubepods")
 }
 
 const SETTINGS: [&str; 6] = [
