@@ -5,13 +5,18 @@
 //! guarantees around it.
 
 pub mod certificates;
+pub mod bootstrap_tokens;
+pub mod amounts;
 pub mod cluster_role_aggregation;
 pub mod cron_job;
+pub mod daemon_set;
 pub mod deployment;
 pub mod garbage_collector;
+pub mod history;
 pub mod job;
 pub mod namespace;
 pub mod node_lifecycle;
+pub mod node_selector;
 pub mod ownership;
 pub mod pod_gc;
 pub mod pods;
@@ -21,13 +26,13 @@ pub mod resources;
 pub mod root_ca;
 pub mod selectors;
 pub mod service_account;
+pub mod service_addresses;
+pub mod service_cidrs;
 pub mod service_endpoints;
 pub mod token_secrets;
 #[cfg(test)]
 mod testing;
 pub mod ttl_after_finished;
-pub mod service_addresses;
-pub mod service_cidrs;
 
 use std::sync::Arc;
 
@@ -37,14 +42,14 @@ use ironclad_control::Controller;
 /// gives a service account what they do.
 pub const OF_THE_MANAGER: [&str; 1] = ["tokens-controller"];
 
+/// Controllers that upstream has in the API server, and that act as it.
+pub const OF_THE_SERVER: [&str; 1] = ["ipallocator-repair-controller"];
+
 /// What some controllers need to know beyond the cluster's state.
 pub struct Settings {
     /// PEM of the CA that signs the API server's certificate.
     pub root_ca: String,
     /// Signs the tokens that Secrets hold.
-/// Controllers that upstream has in the API server, and that act as it.
-pub const OF_THE_SERVER: [&str; 1] = ["ipallocator-repair-controller"];
-
     pub tokens: Arc<dyn token_secrets::SecretTokens>,
     /// `None` where there is no CA to sign certificates with.
     pub certificates: Option<certificates::Settings>,
@@ -61,8 +66,11 @@ pub fn all(settings: &Settings) -> Vec<Arc<dyn Controller>> {
 
 fn everywhere(settings: &Settings) -> Vec<Arc<dyn Controller>> {
     vec![
+        Arc::new(bootstrap_tokens::BootstrapSigner),
+        Arc::new(bootstrap_tokens::TokenCleaner),
         Arc::new(cluster_role_aggregation::ClusterRoleAggregation),
         Arc::new(cron_job::CronJobController),
+        Arc::new(daemon_set::DaemonSetController::default()),
         Arc::new(deployment::DeploymentController),
         Arc::new(service_endpoints::endpoints::EndpointsController),
         Arc::new(service_endpoints::slices::EndpointSlices),
@@ -78,9 +86,9 @@ fn everywhere(settings: &Settings) -> Vec<Arc<dyn Controller>> {
         Arc::new(resource_quota::ResourceQuotas),
         Arc::new(root_ca::RootCaPublisher::new(settings.root_ca.clone())),
         Arc::new(service_account::ServiceAccounts),
+        Arc::new(service_addresses::ServiceAddresses),
+        Arc::new(service_cidrs::ServiceCidrs),
         Arc::new(token_secrets::TokenSecrets::new(&settings.root_ca, settings.tokens.clone())),
         Arc::new(ttl_after_finished::TtlAfterFinished),
     ]
 }
-        Arc::new(service_addresses::ServiceAddresses),
-        Arc::new(service_cidrs::ServiceCidrs),

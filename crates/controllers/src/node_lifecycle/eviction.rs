@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Node, Pod, Taint, Toleration};
 use serde_json::json;
 
+use crate::node_selector::tolerates;
 use crate::ownership::{event_reference, key_of};
 use crate::pods;
 use crate::resources::{NODES, PODS};
@@ -94,21 +95,6 @@ fn stays_until(pod: &Pod, taints: &[&Taint], now: Timestamp) -> Stay {
         };
     }
     stay
-}
-
-/// `k8s.io/api/core/v1` `Toleration.ToleratesTaint`.
-fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let effect = text(&toleration.effect);
-    let key = text(&toleration.key);
-    if !effect.is_empty() && effect != taint.effect || !key.is_empty() && key != taint.key {
-        return false;
-    }
-    match text(&toleration.operator).as_str() {
-        "" | "Equal" => text(&toleration.value) == text(&taint.value),
-        "Exists" => true,
-        _ => false,
-    }
 }
 
 fn evict(pod: &Pod, now: Timestamp, plan: &mut Plan) {
