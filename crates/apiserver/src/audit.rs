@@ -15,6 +15,7 @@ use ironclad_engine::User;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::impersonate::Impersonated;
 use crate::request_info::RequestInfo;
 
 pub use file::{Log, Settings};
@@ -38,7 +39,7 @@ pub struct Record {
     pub source_ips: Vec<IpAddr>,
     pub user_agent: String,
     pub user: Option<Arc<User>>,
-    pub impersonated: Option<Arc<User>>,
+    pub impersonated: Option<Impersonated>,
     pub annotations: BTreeMap<String, String>,
     /// The answer's code.
     pub code: u16,
@@ -62,6 +63,8 @@ struct Event<'a> {
     user: UserInfo<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     impersonated_user: Option<UserInfo<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authentication_metadata: Option<AuthenticationMetadata<'a>>,
     #[serde(rename = "sourceIPs")]
     source_ips: &'a [IpAddr],
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -73,6 +76,12 @@ struct Event<'a> {
     stage_timestamp: String,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     annotations: &'a BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AuthenticationMetadata<'a> {
+    impersonation_constraint: &'a str,
 }
 
 #[derive(Default, Serialize)]
@@ -117,6 +126,12 @@ struct ResponseStatus<'a> {
 }
 
 impl Record {
+    /// How the sender was allowed to act as somebody else, where that was narrower than in general.
+    fn authentication_metadata(&self) -> Option<AuthenticationMetadata<'_>> {
+        let constraint = self.impersonated.as_ref()?.constraint.as_str();
+        (!constraint.is_empty()).then_some(AuthenticationMetadata { impersonation_constraint: constraint })
+    }
+
     /// The line of the log, newline included.
     pub fn line(&self, info: &RequestInfo, stage: Stage, now: Timestamp) -> Vec<u8> {
         let failure = self.failure.as_ref();
@@ -129,7 +144,8 @@ impl Record {
             request_uri: &self.uri,
             verb: &info.verb,
             user: self.user.as_deref().map(user_info).unwrap_or_default(),
-            impersonated_user: self.impersonated.as_deref().map(user_info),
+            impersonated_user: self.impersonated.as_ref().map(|impersonated| user_info(&impersonated.user)),
+            authentication_metadata: self.authentication_metadata(),
             source_ips: &self.source_ips,
             user_agent: &self.user_agent,
             object_ref: object_ref(info),

@@ -205,9 +205,11 @@ async fn admit(
         close_h2(connection, is_h2);
     }
     exchange.record.user = Some(user.clone());
-    let impersonated = impersonate(&*shared.authorizer, &user, request.headers()).await?;
-    exchange.record.impersonated.clone_from(&impersonated);
-    let user = impersonated.unwrap_or(user);
+    let asked = || exchange.info.attributes(user.clone());
+    let impersonated = impersonate(&*shared.authorizer, asked, request.headers_mut()).await?;
+    let acting = impersonated.as_ref().map(|impersonated| impersonated.user.clone());
+    exchange.record.impersonated = impersonated;
+    let user = acting.unwrap_or(user);
     exchange.context.user = user.clone();
     let held = match exchange.info.is_long_running() {
         true => Held { _counted: None, _place: None },
