@@ -7,6 +7,7 @@ use ironclad_pki::verify::CaPool;
 use jiff::Timestamp;
 use rustls_pki_types::CertificateDer;
 
+pub mod bootstrap_tokens;
 pub mod legacy_service_account;
 pub mod recent;
 pub mod service_account;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ironclad_admission::{Outside, Plugins};
+use ironclad_auth::authenticate::bootstrap_tokens::BootstrapTokens;
 use ironclad_auth::authenticate::legacy_service_account::LegacyServiceAccountTokens;
 use ironclad_auth::authenticate::service_account::ServiceAccountTokens;
 use ironclad_auth::authenticate::tokens::Tokens;
@@ -45,7 +46,8 @@ async fn start(context: &mut Context) -> Result<String, Failure> {
     let verifier = verifier(context)?;
     let tokens: Arc<dyn TokenAuthenticator> = Tokens::new(vec![
         LegacyServiceAccountTokens::new(cache.clone(), verifier.clone()),
-        ServiceAccountTokens::new(context.env.clone(), cache.clone(), verifier),
+        ServiceAccountTokens::new(context.env.clone(), cache.clone(), verifier.clone()),
+        BootstrapTokens::new(context.env.clone(), cache.clone(), verifier.api_audiences),
     ]);
     let services = Services {
         authorizer: authorizer.clone(),
