@@ -6,9 +6,11 @@
 //!
 //! Source: <https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/>.
 
+mod expressions;
 mod matching;
 mod pass;
 mod plugins;
+mod policy;
 mod reading;
 mod versions;
 mod webhooks;

@@ -3,10 +3,12 @@
 //!
 //! Source: <https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#matching-requests-rules>
 
+mod constraints;
 mod rule;
 mod selectors;
 mod subject;
 
+pub(crate) use constraints::{Constraints, MatchResources};
 pub(crate) use rule::{Invocation, MatchPolicy, Rule, first_match};
 pub(crate) use selectors::Selectors;
 pub(crate) use subject::Subject;

@@ -54,11 +54,11 @@ pub(crate) fn standard(cache: &Arc<dyn Cache>, outside: &Outside) -> Vec<Step> {
         Plain(Box::new(certificates::subject_restriction::SubjectRestriction)),
         Plain(Box::new(default_ingress_class::DefaultIngressClass)),
         Plain(Box::new(pod_topology_labels::PodTopologyLabels)),
-        Waiting(Box::new(MutatingAdmissionWebhook::new(cache, caller.clone()))),
+        Waiting(Box::new(MutatingAdmissionWebhook::new(cache, caller, authorizer))),
         // Last of those that are asked in the first round: it judges what the others made of a role.
         Waiting(Box::new(RbacEscalation::new(outside.authorizer.clone(), outside.rules.clone()))),
-        Waiting(Box::new(ValidatingAdmissionPolicy::new(cache))),
-        Waiting(Box::new(ValidatingAdmissionWebhook::new(cache, caller.clone()))),
+        Waiting(Box::new(ValidatingAdmissionPolicy::new(cache, authorizer))),
+        Waiting(Box::new(ValidatingAdmissionWebhook::new(cache, caller, authorizer))),
         // The last: only what everybody else lets pass is paid for.
         Waiting(Box::new(resource_quota::ResourceQuota::new(outside.client.clone()))),
     ]

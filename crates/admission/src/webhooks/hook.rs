@@ -1,20 +1,26 @@
 //! A webhook, and the list of all of them.
 
+use std::sync::Arc;
+
 use ironclad_api::labels::LabelSelector;
-use ironclad_api::{GroupResource, Status};
+use ironclad_api::{Entry, GroupResource, Status};
+use ironclad_cel::Environment;
 use ironclad_client::Cache;
 use ironclad_engine::gate::AdmissionRequest;
 use ironclad_webhook::{ClientConfig, Endpoint};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::Cluster;
-use crate::matching::{Invocation, MatchPolicy, Rule, Selectors, first_match};
+use crate::expressions::{Authority, Budget, Condition, Conditions, Inputs, Matched, Run, Scope};
+use crate::matching::{Invocation, MatchPolicy, Rule, Selectors, Subject, first_match};
 use crate::reading;
+use crate::versions::Versioned;
 
 /// Of webhooks that do not say; the API's default.
 const TIMEOUT_SECONDS: u32 = 10;
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Hook {
     pub configuration: String,
     pub name: String,
@@ -33,11 +39,19 @@ pub(super) struct Hook {
     rules: Vec<Rule>,
     match_policy: MatchPolicy,
     selectors: Selectors,
+    conditions: Conditions,
+}
+
+/// The webhooks of one configuration, read once per version.
+pub(super) struct Configured {
+    name: String,
+    revision: u64,
+    pub hooks: Vec<Hook>,
 }
 
 /// All webhooks of one kind, in the order in which they are asked: by the names of their
 /// configurations, and as they stand in them.
-pub(super) type Hooks = Vec<Hook>;
+pub(super) type Hooks = Vec<Arc<Configured>>;
 
 impl Hook {
     /// How this hook sees the request; `None` if it does not concern it.
@@ -52,27 +66,59 @@ impl Hook {
             None => Ok(None),
         }
     }
+
+    /// Whether the match conditions hold for the request as the invocation sees it.
+    pub async fn conditions_hold(
+        &self,
+        request: &AdmissionRequest<'_>,
+        invocation: &Invocation,
+        objects: &Versioned,
+        authority: &Arc<Authority>,
+    ) -> Result<bool, Status> {
+        if self.conditions.is_empty() {
+            return Ok(true);
+        }
+        let inputs = Inputs::new(request, invocation, objects, Value::Null, authority);
+        let check = || {
+            let activation = inputs.activation(&Value::Null);
+            let mut run = Run { activation: &activation, variables: None, budget: Budget(0) };
+            self.conditions.check(&mut run)
+        };
+        match authority.settle(check).await {
+            Matched::Yes => Ok(true),
+            Matched::No => Ok(false),
+            Matched::Error(why) => {
+                let resource = request.target.resource.group_resource();
+                Err(Status::forbidden(&resource, Subject::of(request).name, why))
+            }
+        }
+    }
 }
 
 pub(super) fn resource(resource: &'static str) -> GroupResource {
     GroupResource::new("admissionregistration.k8s.io", resource)
 }
 
-/// Reads all configurations of a resource.
-pub(super) fn list(cache: &dyn Cache, resource: &GroupResource) -> Hooks {
-    let entries = cache.list(resource, None);
-    let configurations =
-        entries.iter().filter_map(|entry| Some((entry, reading::read::<Configuration>(entry)?)));
-    configurations
-        .flat_map(|(entry, configuration)| {
-            let name = entry.key.name.clone();
-            configuration
-                .webhooks
-                .into_iter()
-                .enumerate()
-                .map(move |(index, webhook)| webhook.hook(&name, index))
-        })
-        .collect()
+/// Reads the configurations of a resource that are not those of `before`.
+pub(super) fn list(cache: &dyn Cache, resource: &GroupResource, before: &Hooks) -> Hooks {
+    let read = |entry: &Arc<Entry>| {
+        let known =
+            |known: &&Arc<Configured>| known.name == entry.key.name && known.revision == entry.revision;
+        match before.iter().find(known) {
+            Some(known) => Some(known.clone()),
+            None => configured(entry).map(Arc::new),
+        }
+    };
+    cache.list(resource, None).iter().filter_map(read).collect()
+}
+
+fn configured(entry: &Entry) -> Option<Configured> {
+    let configuration: Configuration = reading::read(entry)?;
+    let name = entry.key.name.clone();
+    let environment = Scope { authorizer: true, ..Scope::default() }.environment();
+    let webhooks = configuration.webhooks.into_iter().enumerate();
+    let hooks = webhooks.map(|(index, webhook)| webhook.hook(&name, index, &environment)).collect();
+    Some(Configured { revision: entry.revision, hooks, name })
 }
 
 /// Mutating and validating webhooks in one: they have the same fields but for the last.
@@ -99,17 +145,21 @@ struct Webhook {
     #[serde(deserialize_with = "reading::or_default")]
     admission_review_versions: Vec<String>,
     reinvocation_policy: Option<String>,
+    #[serde(deserialize_with = "reading::or_default")]
+    match_conditions: Vec<Condition>,
 }
 
 impl Webhook {
-    fn hook(self, configuration: &str, index: usize) -> Hook {
+    fn hook(self, configuration: &str, index: usize, environment: &Environment) -> Hook {
+        let fails_open = self.failure_policy.as_deref() == Some("Ignore");
         Hook {
+            conditions: Conditions::compile(environment, &self.match_conditions, fails_open),
             uid: format!("{configuration}/{}/{index}", self.name),
             configuration: configuration.to_owned(),
             endpoint: self.client_config.endpoint(),
             timeout_seconds: self.timeout_seconds.unwrap_or(TIMEOUT_SECONDS),
             side_effects: self.side_effects,
-            fails_open: self.failure_policy.as_deref() == Some("Ignore"),
+            fails_open,
             review_versions: self.admission_review_versions,
             reinvocable: self.reinvocation_policy.as_deref() == Some("IfNeeded"),
             rules: self.rules,

@@ -11,7 +11,7 @@
 mod call;
 mod hook;
 mod mutating;
-mod review;
+pub(crate) mod review;
 mod validating;
 
 #[cfg(test)]

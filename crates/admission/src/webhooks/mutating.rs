@@ -5,15 +5,17 @@ use std::sync::Arc;
 use ironclad_api::patch::JsonPatch;
 use ironclad_api::{Status, json};
 use ironclad_client::Cache;
-use ironclad_engine::gate::AdmissionRequest;
+use ironclad_engine::gate::{AdmissionRequest, Authorizer};
 use ironclad_env::BoxFuture;
 use ironclad_webhook::Caller;
 
 use super::call::{Question, Refusal};
 use super::hook::{self, Hook, Hooks};
+use crate::expressions::Authority;
 use crate::matching::{Invocation, is_exempt};
 use crate::reading::Derived;
-use crate::{Cluster, Pass, WaitingPlugin, versions};
+use crate::versions::{self, Versioned};
+use crate::{Cluster, Pass, WaitingPlugin};
 
 const NAME: &str = "MutatingAdmissionWebhook";
 const RESOURCE: &str = "mutatingwebhookconfigurations";
@@ -22,34 +24,44 @@ const MUTATION: &str = "mutation.webhook.admission.k8s.io";
 
 pub(crate) struct MutatingAdmissionWebhook {
     caller: Arc<Caller>,
+    authorizer: Arc<dyn Authorizer>,
     hooks: Derived<Hooks>,
 }
 
 impl MutatingAdmissionWebhook {
-    pub fn new(cache: &Arc<dyn Cache>, caller: Arc<Caller>) -> Self {
+    pub fn new(cache: &Arc<dyn Cache>, caller: &Arc<Caller>, authorizer: &Arc<dyn Authorizer>) -> Self {
         let resource = hook::resource(RESOURCE);
-        let make = |cache: &dyn Cache, _: &Hooks| hook::list(cache, &hook::resource(RESOURCE));
-        Self { caller, hooks: Derived::new(cache, &[resource], make) }
+        let make = |cache: &dyn Cache, before: &Hooks| hook::list(cache, &hook::resource(RESOURCE), before);
+        Self {
+            caller: caller.clone(),
+            authorizer: authorizer.clone(),
+            hooks: Derived::new(cache, &[resource], make),
+        }
     }
 
     async fn ask_all(
         &self,
-        hooks: &[Hook],
+        hooks: &Hooks,
         request: &mut AdmissionRequest<'_>,
         cluster: &Cluster<'_>,
         pass: &mut Pass,
     ) -> Result<(), Status> {
+        let authority = Authority::new(self.authorizer.clone(), request);
         let second = pass.second;
         if second {
             pass.memory(NAME).enter(request.object.as_deref());
         }
-        for (index, hook) in hooks.iter().enumerate() {
+        for (index, hook) in hooks.iter().flat_map(|configured| &configured.hooks).enumerate() {
             if second && !pass.memory(NAME).is_due(&hook.uid) {
                 continue;
             }
             let Some(invocation) = hook.concerns(request, cluster)? else { continue };
+            let objects = versions::versioned(request, &invocation.kind).await?;
+            if !hook.conditions_hold(request, &invocation, &objects, &authority).await? {
+                continue;
+            }
             let place = Place { round: u8::from(second), index };
-            if self.ask(hook, request, &invocation, place).await? {
+            if self.ask(hook, request, &invocation, objects, place).await? {
                 pass.memory(NAME).changed();
                 pass.again = true;
             }
@@ -67,9 +79,10 @@ impl MutatingAdmissionWebhook {
         hook: &Hook,
         request: &mut AdmissionRequest<'_>,
         invocation: &Invocation,
+        objects: Versioned,
         place: Place,
     ) -> Result<bool, Status> {
-        let asked = self.patch(hook, request, invocation).await;
+        let asked = self.patch(hook, request, invocation, objects).await;
         let mut audit = request.context.audit.lock();
         let changed = *asked.as_ref().unwrap_or(&false);
         audit.entry(place.key(MUTATION)).or_insert_with(|| mutation(hook, changed));
@@ -92,9 +105,9 @@ impl MutatingAdmissionWebhook {
         hook: &Hook,
         request: &mut AdmissionRequest<'_>,
         invocation: &Invocation,
+        objects: Versioned,
     ) -> Result<bool, Refusal> {
         let broken = |why: String| Refusal::Denied(Status::internal_error(why));
-        let objects = versions::versioned(request, &invocation.kind).await.map_err(Refusal::Denied)?;
         let question = Question::new(hook, request, invocation, &objects, &self.caller)?;
         let answer = question.ask(hook, request.context, &self.caller, true).await?;
         let Some(patch) = answer.patch().map_err(|why| hook.failed(why))? else { return Ok(false) };

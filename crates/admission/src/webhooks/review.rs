@@ -32,17 +32,23 @@ pub(super) fn question(
     invocation: &Invocation,
     objects: &Versioned,
 ) -> Value {
+    let mut asked = facts(request, invocation);
+    asked["uid"] = uid.into();
+    asked["object"] = json!(objects.object);
+    asked["oldObject"] = json!(objects.old);
+    json!({ "kind": KIND, "apiVersion": format!("{GROUP}/{version}"), "request": asked })
+}
+
+/// An AdmissionRequest without its uid and objects.
+pub(crate) fn facts(request: &AdmissionRequest<'_>, invocation: &Invocation) -> Value {
     let subject = Subject::of(request);
-    let mut asked = json!({
-        "uid": uid,
+    let mut facts = json!({
         "kind": kind(&invocation.kind),
         "resource": resource(&invocation.resource),
         "requestKind": kind(request.kind),
         "requestResource": resource(&request.target.resource),
         "operation": request.operation.as_str(),
         "userInfo": user(&request.context.user),
-        "object": objects.object,
-        "oldObject": objects.old,
         "dryRun": request.dry_run,
         "options": request.options.to_value(request.operation),
     });
@@ -53,9 +59,9 @@ pub(super) fn question(
         ("namespace", subject.namespace),
     ];
     for (field, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
-        asked[field] = text.into();
+        facts[field] = text.into();
     }
-    json!({ "kind": KIND, "apiVersion": format!("{GROUP}/{version}"), "request": asked })
+    facts
 }
 
 fn kind(kind: &GroupVersionKind) -> Value {
@@ -66,7 +72,7 @@ fn resource(resource: &GroupVersionResource) -> Value {
     json!({ "group": resource.group, "version": resource.version, "resource": resource.resource })
 }
 
-pub(crate) fn user(user: &User) -> Value {
+fn user(user: &User) -> Value {
     let mut value = Map::from_iter([("username".to_owned(), json!(user.name))]);
     if !user.uid.is_empty() {
         value.insert("uid".into(), json!(user.uid));

@@ -71,10 +71,11 @@ impl World {
         };
         let server = Server::start(&env, &["hook.ns.svc"], Box::new(answer)).await;
         let caller = Caller::new(env, server.resolver());
+        let authorizer = crate::small_cluster::authorizer();
         let cluster = SmallCluster::new(|cache| {
             vec![
-                Waiting(Box::new(MutatingAdmissionWebhook::new(cache, caller.clone()))),
-                Waiting(Box::new(ValidatingAdmissionWebhook::new(cache, caller.clone()))),
+                Waiting(Box::new(MutatingAdmissionWebhook::new(cache, &caller, &authorizer))),
+                Waiting(Box::new(ValidatingAdmissionWebhook::new(cache, &caller, &authorizer))),
             ]
         });
         Self { cluster: cluster.await, server }
@@ -239,6 +240,37 @@ async fn only_what_rules_and_selectors_name_is_asked_about() {
     check(v2.clone(), WIDGETS, widget("a"), true).await;
     v2["matchPolicy"] = json!("Exact");
     check(v2, WIDGETS, widget("a"), false).await;
+}
+
+#[tokio::test]
+async fn conditions_keep_requests_from_webhooks() {
+    let check = async |conditions: &[&str], policy: &str, asked: bool, refusal: &str| {
+        let world = World::new().await;
+        let conditions: Vec<Value> =
+            conditions.iter().map(|text| json!({ "name": "c", "expression": text })).collect();
+        let more = json!({ "matchConditions": conditions, "failurePolicy": policy });
+        world.hook("validating", "c", "/allow", more).await;
+        let got = world.cluster.run(Write::new("create", CONFIGMAPS, "ns/", map("a"))).await;
+        assert_eq!(got.err().map(|status| status.message).unwrap_or_default(), refusal, "{conditions:?}");
+        assert_eq!(!world.asked().is_empty(), asked, "{conditions:?}");
+    };
+    check(&["request.userInfo.username == 'ann'", "object.metadata.name == 'a'"], "Fail", true, "").await;
+    check(&["true", "request.operation == 'DELETE'"], "Fail", false, "").await;
+    check(&["object.missing", "false"], "Fail", false, "").await;
+    check(&["object.missing == 1"], "Ignore", false, "").await;
+    check(&["authorizer.group('').resource('pods').name('x').check('get').allowed()"], "Fail", true, "")
+        .await;
+    check(
+        &["authorizer.group('').resource('pods').name('secret').check('get').allowed()"],
+        "Fail",
+        false,
+        "",
+    )
+    .await;
+    check(&["authorizer.requestResource.check('breakglass').allowed()"], "Fail", true, "").await;
+    let missing = "configmaps \"a\" is forbidden: expression 'object.missing == 1' resulted in error: no such \
+                   key: missing";
+    check(&["object.missing == 1", "true"], "Fail", false, missing).await;
 }
 
 #[tokio::test]

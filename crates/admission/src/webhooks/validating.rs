@@ -2,17 +2,19 @@
 //! of them objects.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use futures::future::join_all;
 use ironclad_api::{GroupVersionKind, Status};
 use ironclad_client::Cache;
-use ironclad_engine::gate::AdmissionRequest;
+use ironclad_engine::gate::{AdmissionRequest, Authorizer};
 use ironclad_env::BoxFuture;
 use ironclad_webhook::Caller;
 
 use super::call::{Question, Refusal};
 use super::hook::{self, Hook, Hooks};
+use crate::expressions::Authority;
 use crate::matching::is_exempt;
 use crate::reading::Derived;
 use crate::versions::{self, Versioned};
@@ -24,31 +26,39 @@ const FAILED_OPEN: &str = "failed-open.validating.webhook.admission.k8s.io";
 
 pub(crate) struct ValidatingAdmissionWebhook {
     caller: Arc<Caller>,
+    authorizer: Arc<dyn Authorizer>,
     hooks: Derived<Hooks>,
 }
 
 impl ValidatingAdmissionWebhook {
-    pub fn new(cache: &Arc<dyn Cache>, caller: Arc<Caller>) -> Self {
+    pub fn new(cache: &Arc<dyn Cache>, caller: &Arc<Caller>, authorizer: &Arc<dyn Authorizer>) -> Self {
         let resource = hook::resource(RESOURCE);
-        let make = |cache: &dyn Cache, _: &Hooks| hook::list(cache, &hook::resource(RESOURCE));
-        Self { caller, hooks: Derived::new(cache, &[resource], make) }
+        let make = |cache: &dyn Cache, before: &Hooks| hook::list(cache, &hook::resource(RESOURCE), before);
+        Self {
+            caller: caller.clone(),
+            authorizer: authorizer.clone(),
+            hooks: Derived::new(cache, &[resource], make),
+        }
     }
 
     async fn ask_all(
         &self,
-        hooks: &[Hook],
+        hooks: &Hooks,
         request: &AdmissionRequest<'_>,
         cluster: &Cluster<'_>,
     ) -> Result<(), Status> {
+        let authority = Authority::new(self.authorizer.clone(), request);
         let mut concerned = Vec::new();
         let mut objects: HashMap<GroupVersionKind, Versioned> = HashMap::new();
-        for hook in hooks {
+        for hook in hooks.iter().flat_map(|configured| &configured.hooks) {
             let Some(invocation) = hook.concerns(request, cluster)? else { continue };
-            if !objects.contains_key(&invocation.kind) {
-                objects
-                    .insert(invocation.kind.clone(), versions::versioned(request, &invocation.kind).await?);
+            let versioned = match objects.entry(invocation.kind.clone()) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(versions::versioned(request, &invocation.kind).await?),
+            };
+            if hook.conditions_hold(request, &invocation, versioned, &authority).await? {
+                concerned.push((hook, invocation));
             }
-            concerned.push((hook, invocation));
         }
         let asked = concerned.iter().enumerate().map(|(index, (hook, invocation))| {
             let objects = &objects[&invocation.kind];

@@ -18,6 +18,8 @@ pub struct Declared {
     max_elements: i64,
     /// The shortest JSON of a value, in bytes.
     min_size: i64,
+    /// Fields are found by their names as they are, reserved words too: nobody made it of a schema.
+    verbatim: bool,
 }
 
 #[derive(Debug, PartialEq)]
@@ -91,6 +93,9 @@ impl Declared {
     /// The field of an object under its escaped name.
     pub fn field(&self, identifier: &str) -> Option<&Arc<Declared>> {
         let Shape::Object(properties) = &self.shape else { return None };
+        if self.verbatim {
+            return properties.get(identifier);
+        }
         let property = escaping::unescape(identifier)?;
         let found = properties.get(property.as_ref()).filter(|field| field.is_usable())?;
         (escaping::escape(&property)? == identifier).then_some(found)
@@ -118,36 +123,54 @@ impl Declared {
 
     /// Any value: a variable whose schema is not known.
     pub fn dynamic() -> Self {
-        Self { name: "dyn".to_owned(), shape: Shape::Dyn, max_elements: i64::MAX, min_size: 1 }
+        Self {
+            name: "dyn".to_owned(),
+            shape: Shape::Dyn,
+            max_elements: i64::MAX,
+            min_size: 1,
+            verbatim: false,
+        }
     }
 
     /// An object made by hand, for variables such as `request`.
     pub fn object(name: &str, fields: impl IntoIterator<Item = (impl Into<String>, Declared)>) -> Self {
         let fields = fields.into_iter().map(|(name, field)| (name.into(), Arc::new(field))).collect();
-        Self { name: name.to_owned(), shape: Shape::Object(fields), max_elements: 0, min_size: 2 }
+        Self {
+            name: name.to_owned(),
+            shape: Shape::Object(fields),
+            max_elements: 0,
+            min_size: 2,
+            verbatim: true,
+        }
     }
 
     /// A list of values made by hand.
     pub fn list(element: Declared) -> Self {
         let shape = Shape::List(Arc::new(element), ListKind::Atomic);
-        Self { name: "list".to_owned(), shape, max_elements: i64::MAX, min_size: 2 }
+        Self { name: "list".to_owned(), shape, max_elements: i64::MAX, min_size: 2, verbatim: false }
     }
 
     /// A map from strings, made by hand.
     pub fn map(value: Declared) -> Self {
         let shape = Shape::Map(Arc::new(value));
-        Self { name: "map".to_owned(), shape, max_elements: i64::MAX, min_size: 2 }
+        Self { name: "map".to_owned(), shape, max_elements: i64::MAX, min_size: 2, verbatim: false }
     }
 
     pub fn string() -> Self {
-        Self { name: "string".to_owned(), shape: Shape::String, max_elements: 0, min_size: 2 }
+        Self {
+            name: "string".to_owned(),
+            shape: Shape::String,
+            max_elements: 0,
+            min_size: 2,
+            verbatim: false,
+        }
     }
 
     pub fn boolean() -> Self {
-        Self { name: "bool".to_owned(), shape: Shape::Bool, max_elements: 0, min_size: 4 }
+        Self { name: "bool".to_owned(), shape: Shape::Bool, max_elements: 0, min_size: 4, verbatim: false }
     }
 
     pub fn int() -> Self {
-        Self { name: "int".to_owned(), shape: Shape::Int, max_elements: 0, min_size: 1 }
+        Self { name: "int".to_owned(), shape: Shape::Int, max_elements: 0, min_size: 1, verbatim: false }
     }
 }

@@ -33,7 +33,7 @@ impl Declared {
 }
 
 fn scalar(name: &str, shape: Shape, min_size: i64) -> Declared {
-    Declared { name: name.to_owned(), shape, max_elements: 0, min_size }
+    Declared { name: name.to_owned(), shape, max_elements: 0, min_size, verbatim: false }
 }
 
 fn unknown() -> Declared {

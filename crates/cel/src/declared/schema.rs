@@ -23,6 +23,7 @@ fn convert(schema: &Schema, name: &str, depth: usize) -> Declared {
         shape,
         max_elements: i64::MAX,
         min_size,
+        verbatim: false,
     };
     if depth > MOST_DEPTH {
         return of("dyn", Shape::Dyn, 1);
