@@ -4,7 +4,7 @@
 //! - [`listen`]: TCP, TLS, HTTP/1.1 and HTTP/2 with their limits.
 //! - [`pipeline`]: what happens to every request, from top to bottom.
 //! - [`request_info`], [`negotiate`]: what a request is about, and in which form.
-//! - [`authenticate`], [`impersonate`], [`limits`], [`audit`]: steps of the pipeline.
+//! - [`authenticate`], [`impersonate`], [`fairness`], [`audit`]: steps of the pipeline.
 //! - [`resources`]: to the engine and back; [`connect`]: to nodes, pods and services;
 //!   [`aggregation`]: to servers that serve groups of their own.
 //! - [`discovery`], [`openapi`]: derived from the engine's registry.
@@ -17,10 +17,10 @@ pub mod authenticate;
 mod body;
 pub mod connect;
 mod discovery;
+mod fairness;
 pub mod health;
 mod impersonate;
 pub mod in_process;
-mod limits;
 mod listen;
 mod metrics;
 mod negotiate;

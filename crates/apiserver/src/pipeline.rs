@@ -14,9 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use http::header::{CACHE_CONTROL, HeaderName, USER_AGENT};
+use http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER, USER_AGENT};
 use http::{Request, Version};
+use http_body::Body;
 use hyper::body::Incoming;
+use ironclad_api::GroupResource;
 use ironclad_api::duration;
 use ironclad_api::params::Query;
 use ironclad_api::status::Status;
@@ -24,10 +26,10 @@ use ironclad_auth::authenticate::ANONYMOUS;
 use ironclad_engine::engine::forbidden;
 use ironclad_engine::{Context, Decision, User};
 use ironclad_env::EnvironmentExt;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::aggregation;
 use crate::audit::{Record, Stage, is_logged};
+use crate::fairness::{Class, Seated, TooMany};
 use crate::impersonate::impersonate;
 use crate::listen::Connection;
 use crate::metrics::{Answered, Counted};
@@ -58,6 +60,9 @@ struct Exchange {
     /// How errors are to be written.
     accepted: Accepted,
     context: Context,
+    /// How long it may wait for its turn.
+    queued_at_most: Duration,
+    class: Option<Class>,
 }
 
 /// Answers one request. Never fails: every error is a reply.
@@ -71,6 +76,9 @@ pub async fn serve(
         Err(reply) => return Ok(*reply),
     };
     let deadline = deadline(&exchange);
+    // The rest of the time is for the work itself.
+    let allotted = deadline.as_ref().ok().and_then(|limit| *limit).unwrap_or(REQUEST_TIMEOUT);
+    exchange.queued_at_most = allotted / 4;
     let work = AssertUnwindSafe(answer(&shared, &connection, &mut exchange, request)).catch_unwind();
     let outcome = match deadline {
         Ok(None) => Some(work.await),
@@ -118,6 +126,8 @@ fn begin(
         accepted: accept::accept_error(headers, &query),
         context: Context::new(Arc::default(), user_agent),
         started: shared.env.elapsed(),
+        queued_at_most: REQUEST_TIMEOUT,
+        class: None,
         known_resource: false,
         info,
         query,
@@ -165,7 +175,26 @@ async fn answer(
     exchange: &mut Exchange,
     mut request: Request<Incoming>,
 ) -> Result<Reply, Status> {
-    let _held = admit(shared, connection, exchange, &mut request).await?;
+    let held = match admit(shared, connection, exchange, &mut request).await? {
+        Ok(held) => held,
+        Err(TooMany) => return Ok(too_many()),
+    };
+    let reply = dispatch(shared, exchange, request).await?;
+    // A watch has cost what it costs when it has begun; a large list is made while it is written.
+    let is_written = exchange.info.verb != "list" || reply.body().size_hint().exact().is_some();
+    if is_written {
+        return Ok(reply);
+    }
+    let (parts, body) = reply.into_parts();
+    Ok(Reply::from_parts(parts, reply::guarded(body, held)))
+}
+
+/// To whoever answers such requests.
+async fn dispatch(
+    shared: &Shared,
+    exchange: &mut Exchange,
+    request: Request<Incoming>,
+) -> Result<Reply, Status> {
     let Exchange { info, query, context, .. } = exchange;
     if let Some(remote) = shared.aggregation.as_ref().and_then(|aggregation| aggregation.route(info)) {
         // Names that other servers made up must not become labels: requests there are counted without.
@@ -183,7 +212,14 @@ async fn answer(
 /// What a request holds while it is worked on.
 struct Held {
     _counted: Option<Counted>,
-    _place: Option<OwnedSemaphorePermit>,
+    _seats: Option<Seated>,
+}
+
+/// As upstream, which does not write a Status here.
+fn too_many() -> Reply {
+    let mut reply = reply::text(429, "Too many requests, please try again later.\n");
+    reply::set(&mut reply, RETRY_AFTER, "1");
+    reply
 }
 
 /// Who it is, whom they act as, whether there is room, whether they may.
@@ -192,7 +228,7 @@ async fn admit(
     connection: &Connection,
     exchange: &mut Exchange,
     request: &mut Request<Incoming>,
-) -> Result<Held, Status> {
+) -> Result<Result<Held, TooMany>, Status> {
     let is_h2 = request.version() == Version::HTTP_2;
     let identified = shared.identification.identify(&connection.peer, request.headers_mut()).await;
     let user = identified.map_err(|reason| {
@@ -211,16 +247,33 @@ async fn admit(
     exchange.record.impersonated = impersonated;
     let user = acting.unwrap_or(user);
     exchange.context.user = user.clone();
-    let held = match exchange.info.is_long_running() {
-        true => Held { _counted: None, _place: None },
-        false => {
-            let read_only = exchange.info.is_read_only();
-            let place = shared.limits.enter(&user, read_only)?;
-            Held { _counted: Some(shared.metrics.in_flight(read_only)), _place: place }
-        }
+    let held = match seat(shared, exchange, &user).await {
+        Ok(held) => held,
+        Err(too_many) => return Ok(Err(too_many)),
     };
     authorize(shared, exchange, user).await?;
-    Ok(held)
+    Ok(Ok(held))
+}
+
+/// Waits for the request's turn. Streams take none: they would keep it for ever.
+async fn seat(shared: &Shared, exchange: &mut Exchange, user: &User) -> Result<Held, TooMany> {
+    let Exchange { info, query, queued_at_most, .. } = exchange;
+    if info.is_long_running() && info.verb != "watch" {
+        return Ok(Held { _counted: None, _seats: None });
+    }
+    let count = || objects_of(shared, info);
+    let (class, seats) = shared.fairness.enter(info, query, user, count, *queued_at_most).await;
+    let counted = shared.metrics.in_flight(info.is_read_only());
+    exchange.class = class;
+    seats.map(|seats| Held { _counted: Some(counted), _seats: Some(seats) })
+}
+
+/// How many objects there are of the request's resource.
+fn objects_of(shared: &Shared, info: &RequestInfo) -> u64 {
+    let Some(resource) = &info.resource else { return 0 };
+    let resource = GroupResource::new(resource.group.clone(), resource.resource.clone());
+    let kinds = shared.engine.registry().kinds();
+    kinds.resource(&resource).map_or(0, |kind| kind.object_count() as u64)
 }
 
 fn close_h2(connection: &Connection, is_h2: bool) {
@@ -270,6 +323,9 @@ async fn finish(
     let headers = reply.headers_mut();
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, http::HeaderValue::from_static("no-cache, private"));
+    }
+    if let Some(class) = &exchange.class {
+        class.write(headers);
     }
     reply::set(&mut reply, AUDIT_ID, &exchange.record.audit_id);
     warnings::write(&mut reply, &exchange.context.warnings.lock());

@@ -21,9 +21,9 @@ use crate::audit;
 use crate::authenticate::{FrontProxy, Identification};
 use crate::connect::Backends;
 use crate::discovery::Discovery;
+use crate::fairness::Fairness;
 use crate::health::Check;
 use crate::in_process::InProcess;
-use crate::limits::Limits;
 use crate::listen::{self, Acceptor};
 use crate::metrics::Metrics;
 use crate::openapi::OpenApi;
@@ -94,7 +94,7 @@ pub struct Shared {
     pub version: Version,
     pub oidc: Option<Oidc>,
     pub metrics: Metrics,
-    pub limits: Limits,
+    pub fairness: Arc<Fairness>,
     pub audit: Option<audit::Log>,
     pub discovery: Discovery,
     pub openapi: OpenApi,
@@ -156,13 +156,14 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let advertise = if advertise.is_empty() { address.to_string() } else { advertise };
         let aggregation = aggregation.map(|settings| Aggregation::start(settings, &*engine.cache()));
+        let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
             identification: Identification { env: env.clone(), authenticators, front_proxy },
-            metrics: Metrics::new(metrics)?,
             discovery: Discovery::new(advertise),
             openapi: OpenApi::new(env.clone(), version.git_version.clone()),
-            limits: Limits::default(),
-            stop: CancellationToken::new(),
+            fairness: Fairness::start(env.clone(), engine.cache(), &metrics, stop.clone())?,
+            metrics: Metrics::new(metrics)?,
+            stop,
             env,
             engine,
             authorizer,

@@ -1,5 +1,8 @@
 //! The server's side of WebSockets (RFC 6455), for what this server itself says over them: watches and logs.
 
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
 use http::header::{
     HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE,
 };
@@ -7,6 +10,8 @@ use http::request::Parts;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use ironclad_api::status::Status;
+use ironclad_env::{Env, EnvironmentExt};
+use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -19,6 +24,9 @@ use crate::reply::{self, Reply};
 
 /// Clients have nothing to say but pings and the close.
 const MAX_MESSAGE: usize = 4 * 1024;
+
+/// How long a client may take to say goodbye.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 pub type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
@@ -60,7 +68,14 @@ async fn open(upgrade: OnUpgrade) -> Option<Socket> {
     Some(WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await)
 }
 
-/// Says that all has been said: to clients, any other end is a failure.
-pub fn farewell() -> Message {
-    Message::Close(Some(CloseFrame { code: CloseCode::Normal, reason: Default::default() }))
+/// Says that all has been said, and hangs up when the client has heard it: to clients, any other end is a failure.
+pub async fn finish(env: &Env, mut socket: Socket) {
+    let normal = CloseFrame { code: CloseCode::Normal, reason: Default::default() };
+    if socket.send(Message::Close(Some(normal))).await.is_err() {
+        return;
+    }
+    let heard = async { while let Some(Ok(_)) = socket.next().await {} };
+    env.timeout(LAST_WORDS, heard).await;
+    // The client may be gone already.
+    let _ = socket.get_mut().shutdown().await;
 }

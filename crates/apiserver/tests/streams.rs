@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cluster::{Ask, Cluster, LOCALHOST, ask, start};
+use futures::StreamExt;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -19,6 +20,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// An agent that answers with what it was asked, and echoes what is sent over upgraded connections.
 async fn agent(cluster: &Cluster) -> u16 {
@@ -156,6 +160,41 @@ async fn logs_come_from_the_nodes_agent() {
         "PodLogOptions \"web\" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0";
     check("web/log?tailLines=-1", 422, invalid).await;
     assert_eq!(c.send(log("pending/log")).await.code, 204);
+    for (protocol, want) in [
+        (
+            "",
+            Message::Binary(Bytes::from_static(
+                b"kube-apiserver-kubelet-client /containerLogs/default/web/main\n",
+            )),
+        ),
+        (
+            "binary.k8s.io",
+            Message::Binary(Bytes::from_static(
+                b"kube-apiserver-kubelet-client /containerLogs/default/web/main\n",
+            )),
+        ),
+        (
+            "base64.binary.k8s.io",
+            Message::Text(
+                "a3ViZS1hcGlzZXJ2ZXIta3ViZWxldC1jbGllbnQgL2NvbnRhaW5lckxvZ3MvZGVmYXVsdC93ZWIvbWFpbgo=".into(),
+            ),
+        ),
+    ] {
+        let answer = c.open(websocket(format!("{PODS}/web/log"), protocol)).await;
+        assert_eq!(answer.status(), 101, "{protocol}");
+        let agreed = answer
+            .headers()
+            .get("sec-websocket-protocol")
+            .map(|value| value.to_str().expect("text").to_owned());
+        assert_eq!(agreed.unwrap_or_default(), protocol);
+        let io = TokioIo::new(hyper::upgrade::on(answer).await.expect("upgraded"));
+        let socket = WebSocketStream::from_raw_socket(io, Role::Client, None).await;
+        let messages: Vec<Message> = socket.map(|message| message.expect("a message")).collect().await;
+        let [first, text, end] = messages.as_slice() else { panic!("{messages:?}") };
+        assert!(first.is_empty() && end.is_close(), "{messages:?}");
+        assert_eq!(*text, want, "{protocol}");
+    }
+    assert_eq!(c.send(websocket(format!("{PODS}/web/log"), "chat")).await.code, 403);
     pod(c, "broken", "node-1", &["bad"], "", 80).await;
     let denied = c.send(log("web/log").anonymously()).await.json();
     let want = "pods \"web\" is forbidden: User \"system:anonymous\" cannot get resource \"pods/log\" in API group \"\" in \
@@ -213,6 +252,16 @@ async fn exec_joins_both_ends_byte_by_byte() {
     assert_eq!((failed.code, failed.text().as_str()), (500, "no such command"));
 }
 
+/// A WebSocket handshake that offers a protocol, if it is not empty.
+fn websocket(path: String, protocol: &str) -> Ask {
+    let request = ask("GET", path)
+        .header("connection", "Upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    if protocol.is_empty() { request } else { request.header("sec-websocket-protocol", protocol) }
+}
+
 /// An address of this machine that is not its own loopback.
 fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
@@ -240,7 +289,12 @@ async fn web(ip: IpAddr) -> SocketAddr {
                     .get("x-forwarded-uri")
                     .and_then(|value| value.to_str().ok())
                     .unwrap_or("");
-                let text = format!("{} {} {prefix}", request.method(), request.uri());
+                let mut text = format!("{} {} {prefix}", request.method(), request.uri());
+                if request.uri().path() == "/page" {
+                    reply = reply.header("content-type", "text/html; charset=utf-8");
+                    reply = reply.header("access-control-allow-origin", "*");
+                    text = "<a href=\"/rewriteme\">test</a>".into();
+                }
                 reply.body(Full::new(Bytes::from(text)))
             });
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
@@ -273,6 +327,15 @@ async fn proxies_reach_pods_and_services_but_never_the_machine_itself() {
     assert_eq!((redirect.code, redirect.header("location")), (301, format!("{proxy}/?q=1").as_str()));
     let away = c.send(ask("GET", format!("{proxy}/away"))).await;
     assert_eq!((away.code, away.header("location")), (302, format!("{proxy}/home?x=1").as_str()));
+    let page = c.send(ask("GET", format!("{proxy}/page"))).await;
+    assert_eq!(page.text(), format!("<a href=\"{proxy}/rewriteme\">test</a>"));
+    assert_eq!(page.header("access-control-allow-origin"), "");
+    let head = c.send(ask("HEAD", format!("{proxy}/page"))).await;
+    assert_eq!((head.code, head.body.len()), (200, 0));
+    for method in ["DELETE", "OPTIONS", "PATCH", "PUT"] {
+        let answer = c.send(ask(method, format!("{proxy}?method={method}"))).await;
+        assert_eq!(answer.text(), format!("{method} /?method={method} {proxy}/"));
+    }
 
     let services = "/api/v1/namespaces/default/services";
     let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "front"},

@@ -65,7 +65,7 @@ async fn ask(shared: &Shared, location: &Location, asked: &Asked<'_>) -> Result<
 fn over_websocket(shared: &Shared, parts: Parts, mut body: Incoming) -> Result<Reply, Status> {
     let Some(protocol) = choose(&websocket::offered(&parts.headers)) else { return Ok(no_protocol()) };
     let (reply, opened) = websocket::accept(parts, protocol)?;
-    let stop = shared.stop.clone();
+    let (env, stop) = (shared.env.clone(), shared.stop.clone());
     let task = async move {
         let Some(mut socket) = opened.await else { return };
         // An empty message tells the client that the log begins.
@@ -92,8 +92,7 @@ fn over_websocket(shared: &Shared, parts: Parts, mut body: Incoming) -> Result<R
                 }
             };
         }
-        // The client may be gone already.
-        let _ = socket.send(websocket::farewell()).await;
+        websocket::finish(&env, socket).await;
     };
     shared.env.spawn("log", Box::pin(task));
     Ok(reply)

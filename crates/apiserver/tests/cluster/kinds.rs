@@ -62,6 +62,7 @@ pub fn all(authorizer: &Arc<dyn Authorizer>) -> Vec<Arc<dyn Strategy>> {
             Scope::Namespaced,
             &[],
         ))),
+        Arc::new(ironclad_kinds::api_service::ApiService::new()),
         Arc::new(Plain(widgets())),
         Arc::new(Broken(builtin("node.k8s.io", "RuntimeClass", "runtimeclasses", Scope::Cluster, &[]))),
     ]

@@ -129,7 +129,7 @@ pub async fn start() -> Cluster {
         front_proxy: None,
         authorizer,
         backends: Some(backends(&bundle)),
-        aggregation: None,
+        aggregation: Some(aggregation(&bundle)),
         checks: Vec::new(),
         metrics: prometheus::Registry::new(),
     };
@@ -138,6 +138,21 @@ pub async fn start() -> Cluster {
     let cluster = Cluster { server, bundle, folder, engine };
     cluster.bootstrap().await;
     cluster
+}
+
+/// Finds every service on this machine.
+struct Here;
+
+impl ironclad_webhook::Resolver for Here {
+    fn resolve(&self, _: &str, _: &str, port: u16) -> Result<String, String> {
+        Ok(format!("127.0.0.1:{port}"))
+    }
+}
+
+fn aggregation(bundle: &Bundle) -> ironclad_apiserver::Aggregation {
+    let (chain, key) = bundle.front_proxy_client.to_tls();
+    let identity = CertificateSlot::new(chain, key).expect("an identity");
+    ironclad_apiserver::Aggregation { resolver: Arc::new(Here), identity }
 }
 
 fn backends(bundle: &Bundle) -> Backends {

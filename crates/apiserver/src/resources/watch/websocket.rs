@@ -16,6 +16,7 @@ pub fn serve(shared: &Shared, asked: Asked<'_>, mut events: Events) -> Result<Re
     // Whatever the client calls it: there is one way to send events.
     let protocol = websocket::offered(&asked.parts.headers).into_iter().next().unwrap_or_default();
     let (reply, opened) = websocket::accept(asked.parts, &protocol)?;
+    let env = shared.env.clone();
     shared.env.spawn(
         "watch",
         Box::pin(async move {
@@ -36,8 +37,7 @@ pub fn serve(shared: &Shared, asked: Asked<'_>, mut events: Events) -> Result<Re
                     },
                 }
             }
-            // The client may be gone already.
-            let _ = socket.send(websocket::farewell()).await;
+            websocket::finish(&env, socket).await;
         }),
     );
     Ok(reply)
