@@ -29,6 +29,11 @@ const RESERVED: [&str; 21] = [
 ];
 const ESCAPES: [(&str, &str); 4] = [("__", "underscores"), (".", "dot"), ("-", "dash"), ("/", "slash")];
 
+/// Whether the language has the word for itself.
+pub(crate) fn is_reserved(word: &str) -> bool {
+    RESERVED.contains(&word)
+}
+
 /// The identifier of a property. `None` if it cannot have one.
 pub fn escape(property: &str) -> Option<Cow<'_, str>> {
     if property.is_empty() || property.starts_with(|c: char| c.is_ascii_digit()) {

@@ -329,10 +329,10 @@ fn fold_call(mut node: CallNode) -> Result<Node, Error> {
     let Some(Node::Constant(Value::String(source))) = node.args.get(1) else {
         return Ok(Node::Call(Box::new(node)));
     };
+    let regex = go_regex::compile(source).map_err(Error::new)?;
     if node.args.len() != 2 {
         return Ok(Node::Call(Box::new(node)));
     }
-    let regex = go_regex::compile(source).map_err(Error::new)?;
     let second = node.args.swap_remove(1);
     let first = node.args.swap_remove(0);
     Ok(Node::Match { pattern, regex, charge: node.charge, args: Box::new([first, second]) })

@@ -109,6 +109,11 @@ impl Estimator<'_> {
     }
 
     fn select(&mut self, expr: &Expr, select: &Select) -> Interval {
+        if self.checked.reference(expr).is_some() {
+            // A name with dots in it is a name.
+            self.paths.insert(expr.id, expr.qualified_name().into_iter().collect());
+            return Interval::ONE;
+        }
         let mut cost = self.cost(&select.operand);
         if select.test_only {
             return cost;

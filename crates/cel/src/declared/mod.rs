@@ -90,7 +90,7 @@ impl Declared {
         !matches!(self.shape, Shape::Unknown)
     }
 
-    /// The field of an object under its escaped name.
+    /// The field of an object under its escaped name; a reserved word may also stand for itself.
     pub fn field(&self, identifier: &str) -> Option<&Arc<Declared>> {
         let Shape::Object(properties) = &self.shape else { return None };
         if self.verbatim {
@@ -98,7 +98,8 @@ impl Declared {
         }
         let property = escaping::unescape(identifier)?;
         let found = properties.get(property.as_ref()).filter(|field| field.is_usable())?;
-        (escaping::escape(&property)? == identifier).then_some(found)
+        let named = escaping::escape(&property)? == identifier || escaping::is_reserved(identifier);
+        named.then_some(found)
     }
 
     /// The property of an object, as it stands in JSON, usable or not.

@@ -34,6 +34,9 @@ impl<'a> Run<'_, 'a> {
         if let Err(Error::CostLimit) = right {
             return right;
         }
+        if left.is_err() || right.is_err() {
+            self.charge(1)?;
+        }
         let (left, right) = (left?, right?);
         self.charge(cost::equality(&left, &right, negated))?;
         Ok(Value::Bool((left == right) != negated))

@@ -116,14 +116,27 @@ impl<'a> Run<'_, 'a> {
     }
 
     fn call(&mut self, call: &'a CallNode) -> Answer<'a> {
+        if let ([arg], true) = (call.args.as_slice(), call.function.takes_errors) {
+            return self.lenient(call, arg);
+        }
         let mut args: SmallVec<[Value<'a>; 3]> = SmallVec::new();
+        let mut failed = None;
         for arg in &call.args {
-            if call.function.takes_errors {
-                return self.lenient(call, arg);
+            match self.eval(arg) {
+                Ok(value) => args.push(value),
+                Err(Error::CostLimit) => return Err(Error::CostLimit),
+                // Up to two arguments are evaluated whatever the first one is, and paid for.
+                Err(error) if call.args.len() <= 2 => {
+                    args.push(Value::Null);
+                    failed.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
             }
-            args.push(self.eval(arg)?);
         }
         self.charge(call.charge.before(&args))?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
         let value = call.function.call(call.overload, &mut args)?;
         self.charge(call.charge.after(&value))?;
         Ok(value)

@@ -38,12 +38,11 @@ pub(super) fn declare(library: &mut Library) {
         [Value::List(list), Value::Int(start), Value::Int(end)] => slice(list, *start, *end),
         _ => Err(Error::no_such_overload()),
     });
-    library.method("flatten", "list_flatten", [Type::list(list())], list(), |args| match args {
-        [Value::List(list)] => flatten(list, 1),
-        _ => Err(Error::no_such_overload()),
-    });
     let any = || Type::list(Type::Dyn);
-    library.method("flatten", "list_flatten_int", [any(), Int], any(), |args| match args {
+    library.method("flatten", "list_flatten", [Type::list(list())], list(), by_singleton);
+    library.method("flatten", "list_flatten_int", [any(), Int], any(), by_singleton);
+    library.singleton("flatten", |args| match args {
+        [Value::List(list)] => flatten(list, 1),
         [Value::List(list), Value::Int(depth)] => flatten(list, *depth),
         _ => Err(Error::no_such_overload()),
     });

@@ -149,6 +149,7 @@ fn shift<'a>(time: Timestamp, by: i128) -> Answer<'a> {
     let (seconds, nanos) = (sum.div_euclid(NANOS), sum.rem_euclid(NANOS));
     let shifted = i64::try_from(seconds).ok().zip(u32::try_from(nanos).ok());
     let shifted = shifted.and_then(|(seconds, nanos)| Timestamp::new(seconds, nanos));
+    let shifted = shifted.map(|shifted| Timestamp { offset: time.offset, ..shifted });
     shifted.map(Value::Timestamp).ok_or_else(|| Error::new(TIMESTAMP_OVERFLOW))
 }
 

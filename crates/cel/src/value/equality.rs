@@ -48,10 +48,17 @@ pub(crate) fn index_of(list: &List<'_>, value: &Value<'_>) -> Option<usize> {
 }
 
 fn maps<'a>(a: &Map<'a>, b: &Map<'a>) -> bool {
-    if let (Map::Json(a, _), Map::Json(b, _)) = (a, b)
-        && std::ptr::eq(*a, *b)
-    {
-        return true;
+    if let (Map::Json(a, declared), Map::Json(b, _)) = (a, b) {
+        if std::ptr::eq(*a, *b) {
+            return true;
+        }
+        // Fields that the schema does not have are compared as they are.
+        let unknown = |name: &str| {
+            declared.is_some_and(|declared| !declared.is_map() && declared.property(name).is_none())
+        };
+        if a.iter().any(|(name, value)| unknown(name) && b.get(name).is_some_and(|other| other != value)) {
+            return false;
+        }
     }
     a.len() == b.len()
         && a.keys().iter().all(|key| matches!((a.get(key), b.get(key)), (Ok(a), Ok(b)) if a == b))

@@ -130,6 +130,17 @@ impl<'a> Map<'a> {
         }
     }
 
+    /// An entry, if there is one.
+    pub(crate) fn first(&self) -> Option<(Value<'a>, Option<Value<'a>>)> {
+        let key = match self {
+            Map::Json(object, declared) => object.keys().find_map(|name| json_key(name, *declared))?,
+            Map::Shared(entries) => entries.keys().next().cloned().map(Value::from)?,
+            Map::Lazy(_) => return None,
+        };
+        let value = self.get(&key).ok().flatten();
+        Some((key, value))
+    }
+
     /// Adds an entry, in place if nobody else holds the map. Fails on a key that is there.
     pub(crate) fn insert(self, key: &Value<'a>, value: Value<'a>) -> Result<Self, Error> {
         let mut entries = match self {

@@ -116,10 +116,15 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Whether a parameter of the type takes the value. What is inside does not count.
+    /// Whether a parameter of the type takes the value. Of a list or a map, the first element
+    /// is looked at.
     pub(crate) fn fits(&self, parameter: &Type) -> bool {
-        match parameter {
-            Type::Dyn | Type::Param(_) | Type::Error => true,
+        match (parameter, self) {
+            (Type::Dyn | Type::Param(_) | Type::Error, _) => true,
+            (Type::List(element), Value::List(list)) => list.get(0).is_none_or(|first| first.fits(element)),
+            (Type::Map(pair), Value::Map(map)) => map.first().is_none_or(|(key, value)| {
+                key.fits(&pair.0) && value.is_none_or(|value| value.fits(&pair.1))
+            }),
             _ => self.type_name() == parameter.name(),
         }
     }

@@ -1,5 +1,7 @@
 //! Points in time, from year 1 to the end of year 9999, with nanoseconds.
 
+use std::cmp::Ordering;
+
 use jiff::tz::{Offset, TimeZone};
 
 /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, in seconds since 1970.
@@ -9,11 +11,34 @@ const DAY: i64 = 86_400;
 
 /// A point in time. The clock's own type ends a day before year 9999 does, so that
 /// "forever", as people write it, would not be one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 pub struct Timestamp {
     /// Since 1970, in UTC.
     pub(crate) seconds: i64,
     pub(crate) nanos: u32,
+    /// The zone it was written in, and is printed in: seconds east of Greenwich.
+    pub(crate) offset: i32,
+}
+
+impl PartialEq for Timestamp {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Timestamp {}
+
+impl PartialOrd for Timestamp {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The zone does not count.
+impl Ord for Timestamp {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.seconds, self.nanos).cmp(&(other.seconds, other.nanos))
+    }
 }
 
 /// What a clock and a calendar show.
@@ -32,10 +57,10 @@ pub(crate) struct Civil {
 
 impl Timestamp {
     /// Go's zero time.
-    pub(crate) const ZERO: Self = Self { seconds: FIRST, nanos: 0 };
+    pub(crate) const ZERO: Self = Self { seconds: FIRST, nanos: 0, offset: 0 };
 
     pub(crate) fn new(seconds: i64, nanos: u32) -> Option<Self> {
-        (FIRST..=LAST).contains(&seconds).then_some(Self { seconds, nanos })
+        (FIRST..=LAST).contains(&seconds).then_some(Self { seconds, nanos, offset: 0 })
     }
 
     /// Reads RFC 3339.
@@ -62,18 +87,27 @@ impl Timestamp {
         }
         let (nanos, rest) = fraction(text.get(19..)?)?;
         let seconds = days_from_civil(year, month, day) * DAY + hour * 3600 + minute * 60 + second;
-        Self::new(seconds - offset(rest)?, nanos)
+        let offset = offset(rest)?;
+        let time = Self::new(seconds - offset, nanos)?;
+        Some(Self { offset: i32::try_from(offset).ok()?, ..time })
     }
 
-    /// RFC 3339 in UTC, with as many digits of a second as are not zero.
+    /// RFC 3339 in its zone, with as many digits of a second as are not zero.
     pub(crate) fn format(self) -> String {
-        let civil = self.civil(0);
+        let civil = self.civil(self.offset.into());
         let fraction = match self.nanos {
             0 => String::new(),
             nanos => format!(".{nanos:09}").trim_end_matches('0').to_owned(),
         };
+        let minutes = self.offset.abs() / 60;
+        let zone = match self.offset {
+            0 => "Z".to_owned(),
+            offset => {
+                format!("{}{:02}:{:02}", if offset < 0 { '-' } else { '+' }, minutes / 60, minutes % 60)
+            }
+        };
         let Civil { year, month, day, hour, minute, second, .. } = civil;
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}{zone}")
     }
 
     /// What is shown `offset` seconds east of Greenwich.
