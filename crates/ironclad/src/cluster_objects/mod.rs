@@ -4,8 +4,10 @@
 //! [`Keeper`], a controller, puts back what is deleted or bent.
 
 mod configuration;
+mod flow_schemas;
 mod keeper;
 mod kubernetes_service;
+mod local_api_services;
 mod start;
 
 use ironclad_api::{GroupVersionResource, Object};
@@ -15,8 +17,10 @@ use ironclad_pki::bundle::Bundle;
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
+pub use flow_schemas::FlowSchemas;
 pub use keeper::Keeper;
 pub use kubernetes_service::KubernetesService;
+pub use local_api_services::LocalApiServices;
 pub use start::start;
 
 /// An object that is to be there.
@@ -77,11 +81,11 @@ pub fn wanted(config: &Config, api_url: &str, bundle: &Bundle) -> Result<Vec<Wan
     all.push(agents_as_proxies());
     all.extend(priority_classes());
     all.extend(fairness());
+    all.push(service_network(config));
     all.push(dns_service(config));
     all.extend(configuration::config_maps(config, api_url, bundle)?);
     Ok(all)
 }
-    all.push(service_network(config));
 
 fn policy() -> Result<impl Iterator<Item = Wanted>, String> {
     let objects = bootstrap::objects()?;
@@ -102,10 +106,6 @@ fn agents_as_proxies() -> Wanted {
     Wanted::new((role, "clusterrolebindings"), binding, Keep::Policy)
 }
 
-/// <https://kubernetes.io/docs/tasks/administer-cluster/guaranteed-scheduling-critical-addon-pods/>
-fn priority_classes() -> impl Iterator<Item = Wanted> {
-    let classes = [
-        (
 /// The network of the services' own addresses; people may add more.
 fn service_network(config: &Config) -> Wanted {
     let mut network = named("networking.k8s.io/v1", "ServiceCIDR", "kubernetes");
@@ -113,6 +113,10 @@ fn service_network(config: &Config) -> Wanted {
     Wanted::new(("networking.k8s.io", "servicecidrs"), network, Keep::Existence)
 }
 
+/// <https://kubernetes.io/docs/tasks/administer-cluster/guaranteed-scheduling-critical-addon-pods/>
+fn priority_classes() -> impl Iterator<Item = Wanted> {
+    let classes = [
+        (
             "system-cluster-critical",
             2_000_000_000,
             "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",

@@ -8,7 +8,7 @@ use ironclad_engine::{LocalClient, User};
 use ironclad_env::BoxFuture;
 
 use super::{Component, Context};
-use crate::cluster_objects::{self, Keeper, KubernetesService, LocalApiServices};
+use crate::cluster_objects::{self, FlowSchemas, Keeper, KubernetesService, LocalApiServices};
 use crate::failure::Failure;
 
 /// The server towards itself, as upstream calls it.
@@ -55,7 +55,7 @@ impl ClusterObjects {
         };
         let registered = LocalApiServices::new(&engine.registry().kinds());
         let kept: Vec<Arc<dyn Controller>> =
-            vec![Arc::new(kubernetes), Arc::new(Keeper::new(wanted)), Arc::new(registered)];
+            vec![Arc::new(kubernetes), Arc::new(Keeper::new(wanted)), Arc::new(registered), Arc::new(FlowSchemas)];
         let runner = Runner { env: context.env.clone(), cache };
         self.0 = Some(runner.start(kept, &|_| client.clone()));
         Ok(match (outcome.created, outcome.mended) {
