@@ -2,6 +2,7 @@
 //!
 //! A chore is one file and one line in [`Chore`].
 
+mod conformance;
 mod images;
 mod links;
 mod proto;
@@ -20,6 +21,7 @@ struct Xtask {
 
 #[derive(clap::Subcommand)]
 enum Chore {
+    Conformance(conformance::Arguments),
     Images(images::Arguments),
     Links(links::Arguments),
     Proto(proto::Arguments),
@@ -28,6 +30,7 @@ enum Chore {
 
 fn main() -> anyhow::Result<()> {
     match Xtask::parse().chore {
+        Chore::Conformance(arguments) => conformance::run(&arguments),
         Chore::Images(arguments) => images::run(&arguments),
         Chore::Links(arguments) => links::run(&arguments),
         Chore::Proto(arguments) => proto::run(&arguments),
