@@ -228,3 +228,6 @@ fn kind_of(object: &Object) -> GroupVersionKind {
     let version = GroupVersion::parse(object.api_version()).unwrap_or_else(|| GroupVersion::new("", ""));
     version.kind(object.kind().to_owned())
 }
+
+#[cfg(test)]
+mod tests;
