@@ -30,6 +30,7 @@ mod library;
 pub mod limits;
 mod parser;
 mod plan;
+pub mod policy;
 mod program;
 mod source;
 mod types;

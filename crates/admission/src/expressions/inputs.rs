@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use ironclad_api::{GroupResource, ObjectKey, Status};
+use ironclad_cel::policy::{NAMESPACE, REQUEST, REQUEST_RESOURCE};
 use ironclad_cel::{Activation, Value};
 use ironclad_engine::gate::AdmissionRequest;
 use serde_json::Value as Json;
 
 use super::Authority;
-use super::environment::{NAMESPACE, REQUEST, REQUEST_RESOURCE};
 use crate::Cluster;
 use crate::matching::{Invocation, Subject};
 use crate::versions::Versioned;

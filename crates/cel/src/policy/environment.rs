@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, LazyLock};
 
-use ironclad_cel::{Declared, Environment, Type};
+use crate::{Declared, Environment, Type};
 use serde_json::json;
 
 /// The variable that checks what the user may do to the request's own resource.
-pub(super) const REQUEST_RESOURCE: &str = "authorizer.requestResource";
+pub const REQUEST_RESOURCE: &str = "authorizer.requestResource";
 
 /// Which of the optional variables there are.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Scope {
+pub struct Scope {
     pub params: bool,
     pub authorizer: bool,
     /// The type of `variables`; `None` where nobody can define any.
@@ -56,7 +56,7 @@ fn time() -> Declared {
 }
 
 /// The type of `request`: an AdmissionRequest without uid and objects.
-pub(super) static REQUEST: LazyLock<Arc<Declared>> = LazyLock::new(|| {
+pub static REQUEST: LazyLock<Arc<Declared>> = LazyLock::new(|| {
     let kind = || {
         Declared::object(
             "kubernetes.GroupVersionKind",
@@ -91,7 +91,7 @@ pub(super) static REQUEST: LazyLock<Arc<Declared>> = LazyLock::new(|| {
 });
 
 /// The type of `namespaceObject`: a Namespace without managed fields and owners.
-pub(super) static NAMESPACE: LazyLock<Arc<Declared>> = LazyLock::new(|| {
+pub static NAMESPACE: LazyLock<Arc<Declared>> = LazyLock::new(|| {
     let pairs = || Declared::map(text());
     let condition = [
         ("status", text()),

@@ -1,10 +1,10 @@
 //! A compiled expression, or why it does not compile.
 
-use ironclad_cel::{Environment, Program, Type};
+use crate::{Environment, Program, Type};
 
 /// What an expression has to evaluate to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub enum Wanted {
     Bool,
     Text,
     TextOrNull,
@@ -16,7 +16,7 @@ pub(crate) enum Wanted {
 }
 
 #[derive(Debug)]
-pub(crate) struct Expression {
+pub struct Expression {
     pub text: String,
     /// Kept as it is until somebody evaluates it: stored objects may be older than a rule.
     pub program: Result<Program, String>,
