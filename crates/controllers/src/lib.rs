@@ -30,9 +30,11 @@ pub mod service_addresses;
 pub mod service_cidrs;
 pub mod service_endpoints;
 pub mod token_secrets;
+pub mod stateful_set;
 #[cfg(test)]
 mod testing;
 pub mod ttl_after_finished;
+pub mod volumes;
 
 use std::sync::Arc;
 
@@ -89,6 +91,11 @@ fn everywhere(settings: &Settings) -> Vec<Arc<dyn Controller>> {
         Arc::new(service_addresses::ServiceAddresses),
         Arc::new(service_cidrs::ServiceCidrs),
         Arc::new(token_secrets::TokenSecrets::new(&settings.root_ca, settings.tokens.clone())),
+        Arc::new(stateful_set::StatefulSetController),
         Arc::new(ttl_after_finished::TtlAfterFinished),
+        Arc::new(volumes::binder::PersistentVolumeBinder),
+        Arc::new(volumes::protection::AttributesClassProtection),
+        Arc::new(volumes::protection::ClaimProtection),
+        Arc::new(volumes::protection::VolumeProtection),
     ]
 }

@@ -20,6 +20,7 @@ pub const ENDPOINTS: Resource = resource("", "v1", "endpoints");
 pub const NAMESPACES: Resource = resource("", "v1", "namespaces");
 pub const NODES: Resource = resource("", "v1", "nodes");
 pub const PERSISTENT_VOLUME_CLAIMS: Resource = resource("", "v1", "persistentvolumeclaims");
+pub const PERSISTENT_VOLUMES: Resource = resource("", "v1", "persistentvolumes");
 pub const PODS: Resource = resource("", "v1", "pods");
 pub const RESOURCE_QUOTAS: Resource = resource("", "v1", "resourcequotas");
 pub const REPLICATION_CONTROLLERS: Resource = resource("", "v1", "replicationcontrollers");
@@ -41,6 +42,8 @@ pub const POD_DISRUPTION_BUDGETS: Resource = resource("policy", "v1", "poddisrup
 pub const IP_ADDRESSES: Resource = resource("networking.k8s.io", "v1", "ipaddresses");
 pub const SERVICE_CIDRS: Resource = resource("networking.k8s.io", "v1", "servicecidrs");
 pub const CLUSTER_ROLES: Resource = resource("rbac.authorization.k8s.io", "v1", "clusterroles");
+pub const STORAGE_CLASSES: Resource = resource("storage.k8s.io", "v1", "storageclasses");
+pub const VOLUME_ATTRIBUTES_CLASSES: Resource = resource("storage.k8s.io", "v1", "volumeattributesclasses");
 
 impl Resource {
     pub fn group_resource(self) -> GroupResource {

@@ -83,11 +83,15 @@ impl World {
     /// One reconcile and what it plans; whether it wrote anything.
     pub fn round(&mut self, controller: &dyn Controller, name: &str) -> bool {
         let plan = self.plan(controller, name);
+        let wrote = !plan.stages.is_empty();
+        self.carry_out(plan);
+        wrote
+    }
+
+    pub fn carry_out(&mut self, plan: Plan) {
         self.requeue = plan.requeue_after;
         self.events.extend(plan.events.iter().map(|event| format!("{}: {}", event.reason, event.note)));
-        let wrote = !plan.stages.is_empty();
         plan.stages.into_iter().flatten().for_each(|write| self.apply(write));
-        wrote
     }
 
     /// Rounds until there is nothing to write.
