@@ -39,7 +39,7 @@ impl Asked<'_> {
     }
 
     fn views(&self) -> Views {
-        match (self.is_builtin(), self.served.kind.is_stored()) {
+        match (self.is_builtin(), self.served.strategy().virtual_create().is_none()) {
             (true, true) => Views::Resource,
             (true, false) => Views::Plain,
             (false, _) => Views::Custom,

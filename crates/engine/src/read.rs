@@ -3,6 +3,7 @@
 pub mod list;
 pub mod select;
 pub mod token;
+mod unstored;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,9 @@ impl Engine {
         target: &Target,
         options: &GetOptions,
     ) -> Result<Arc<Entry>, Status> {
+        if let Some(objects) = served.strategy().unstored() {
+            return unstored::get(served, objects, target);
+        }
         self.fresh(options.resource_version).await?;
         let entry = served.kind.objects.get(&key_of(served, target));
         entry.ok_or_else(|| Status::not_found(&target.resource.group_resource(), &target.name))

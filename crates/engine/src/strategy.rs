@@ -419,6 +419,12 @@ pub trait Strategy: Send + Sync + 'static {
         None
     }
 
+    /// A kind whose objects are never stored: all of them, as they are now (`componentstatuses`). It
+    /// offers reads only.
+    fn unstored(&self) -> Option<Vec<Object>> {
+        None
+    }
+
     /// Converts objects between versions; `to` is one of `spec().versions`. The objects may
     /// come from different versions, each named by its apiVersion. They come in batches
     /// because a custom resource's webhook is asked once for many.

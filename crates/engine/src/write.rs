@@ -185,8 +185,10 @@ impl Engine {
             system::keep_generation(new, before);
         }
         write.strategy().prepare(new, before, &preparation)?;
-        if let Some(before) = before {
-            system::keep_identity(new, before);
+        match before {
+            Some(before) => system::keep_identity(new, before),
+            // A kind may name what has no name.
+            None => write.target.name = new.name().to_owned(),
         }
         system::count_generation(write.served, write.part, new, before);
         Ok(())
@@ -219,7 +221,7 @@ impl Engine {
         Ok(())
     }
 
-    fn claimed_by_others(&self, write: &Write<'_>) -> impl Fn(&str) -> bool + Send + Sync {
+    fn claimed_by_others<'a>(&'a self, write: &Write<'_>) -> impl Fn(&str) -> bool + Send + Sync + use<'a> {
         let own = write.served.kind.store_key(&write.key());
         move |claim| self.cluster.claim_holder(claim).is_some_and(|holder| holder != own)
     }

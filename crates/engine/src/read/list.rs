@@ -13,6 +13,7 @@ use ironclad_store::{Range, StoreError};
 
 use super::select::Selection;
 use super::token::Token;
+use super::unstored;
 use crate::cache::objects::Snapshot;
 use crate::engine::Engine;
 use crate::registry::Served;
@@ -74,6 +75,9 @@ impl Engine {
         options: &ListOptions,
     ) -> Result<List, Status> {
         check_options(options)?;
+        if let Some(objects) = served.strategy().unstored() {
+            return unstored::list(served, objects, target, options);
+        }
         let selection = Selection::new(served, target, options)?;
         let (at, after, limit) = self.list_start(served, &selection, options).await?;
         let page = match at {

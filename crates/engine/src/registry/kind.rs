@@ -70,9 +70,9 @@ impl Kind {
         self.spec().scope == Scope::Namespaced
     }
 
-    /// Whether it has objects at all; reviews have none.
+    /// Whether it has objects in the store; reviews and what is told at each read have none.
     pub fn is_stored(&self) -> bool {
-        self.strategy.virtual_create().is_none()
+        self.strategy.virtual_create().is_none() && self.strategy.unstored().is_none()
     }
 
     /// How many objects there are.

@@ -2,7 +2,7 @@
 
 use ironclad_api::field::BadValue;
 use ironclad_api::validation::{self, Faults, name::NameRule};
-use ironclad_api::{FieldError, Object, Path, goprint};
+use ironclad_api::{FieldError, Object, Path, Status, goprint};
 use ironclad_engine::strategy::{KindSpec, Preparation, Scope, Strategy};
 use k8s_openapi::api::networking::v1 as api;
 
@@ -10,6 +10,10 @@ use super::{GROUP, path_segment};
 use crate::columns::{NONE, name, text};
 use crate::fields::{text as of, value_at};
 use crate::spec::{names, spec, typed};
+
+/// Who made it.
+const MANAGED_BY: &str = "ipaddress.kubernetes.io/managed-by";
+const ALLOCATOR: &str = "ipallocator.k8s.io";
 
 pub struct IpAddress {
     spec: KindSpec,
@@ -42,6 +46,25 @@ impl Strategy for IpAddress {
     /// The address in its canonical form.
     fn name_rule(&self) -> NameRule {
         address
+    }
+
+    /// An address that somebody reserves is no service's. Those of services are the services' claims.
+    fn claims(&self, address: &Object) -> Vec<String> {
+        let made_here = address.label(MANAGED_BY) == Some(ALLOCATOR);
+        if made_here { Vec::new() } else { vec![format!("ip/{}", address.name())] }
+    }
+
+    fn prepare(
+        &self,
+        new: &mut Object,
+        old: Option<&Object>,
+        preparation: &Preparation<'_>,
+    ) -> Result<(), Status> {
+        let taken = self.claims(new).iter().any(|claim| (preparation.claimed)(claim));
+        if old.is_none() && taken {
+            return Err(Status::already_exists(&self.group_resource(), new.name()));
+        }
+        Ok(())
     }
 
     fn validate(&self, new: &Object, old: Option<&Object>, _: &Preparation<'_>) -> Vec<FieldError> {
