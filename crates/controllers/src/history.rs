@@ -18,8 +18,10 @@ use crate::ownership::{self, Claim, claim, key_of};
 use crate::resources::CONTROLLER_REVISIONS;
 use crate::selectors::Selector;
 
-/// The label of revisions and pods that says which revision it is.
+/// The label of a DaemonSet's revisions, and of all pods, that says which revision it is.
 pub const HASH: &str = "controller-revision-hash";
+/// The label of a StatefulSet's revisions; its pods are labelled with their revision's name.
+pub const STATEFUL_HASH: &str = "controller.kubernetes.io/hash";
 /// What is left of an owner's name, so that the whole fits.
 const MAX_PREFIX: usize = 223;
 
@@ -30,6 +32,8 @@ pub struct Owner<'a> {
     pub metadata: &'a ObjectMeta,
     pub reference: OwnerReference,
     pub selector: &'a Selector,
+    /// [`HASH`] or [`STATEFUL_HASH`].
+    pub label: &'static str,
 }
 
 /// An owner's revisions, by number, then by age and name.
@@ -83,7 +87,7 @@ impl Owner<'_> {
         let hash = names::template_hash(&state, collisions);
         let labels = self.object.at(&["spec", "template", "metadata", "labels"]);
         let mut labels = ironclad_api::object::string_map(labels);
-        labels.insert(HASH.into(), hash.clone());
+        labels.insert(self.label.into(), hash.clone());
         let prefix: String = self.name().chars().take(MAX_PREFIX).collect();
         ControllerRevision {
             metadata: ObjectMeta {
@@ -100,7 +104,8 @@ impl Owner<'_> {
     }
 }
 
-fn order(revision: &ControllerRevision) -> (i64, Option<jiff::Timestamp>, Option<String>) {
+/// Revisions sort by number, then by age and name.
+pub fn order(revision: &ControllerRevision) -> (i64, Option<jiff::Timestamp>, Option<String>) {
     let made = revision.metadata.creation_timestamp.as_ref().map(|time| time.0);
     (revision.revision, made, revision.metadata.name.clone())
 }
@@ -109,7 +114,7 @@ pub fn data(revision: &ControllerRevision) -> Option<&Value> {
     revision.data.as_ref().map(|data| &data.0)
 }
 
-/// What a revision's pods are labelled with.
+/// What the pods of a DaemonSet's revision are labelled with.
 pub fn hash(revision: &ControllerRevision) -> &str {
     let label = revision.metadata.labels.as_ref().and_then(|labels| labels.get(HASH));
     label.map(String::as_str).unwrap_or_default()

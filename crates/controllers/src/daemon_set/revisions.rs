@@ -32,7 +32,7 @@ pub(super) fn revisions(
     pods: &[Arc<Pod>],
 ) -> Revisions {
     let reference = controller_reference(API_VERSION, KIND, &set.metadata);
-    let owner = Owner { object, metadata: &set.metadata, reference, selector };
+    let owner = Owner { object, metadata: &set.metadata, reference, selector, label: HASH };
     let History { equal, others, claims } = owner.history(cache);
     if !claims.is_empty() {
         return Revisions::Unsettled(claims);
