@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ironclad_api::{Entry, GroupResource, GroupVersionKind, GroupVersionResource, ObjectKey};
+use ironclad_api::{Entry, GroupKind, GroupResource, GroupVersionKind, GroupVersionResource, ObjectKey};
 
 /// One object's step from one version to the next. At least one side is there.
 #[derive(Clone)]
@@ -93,6 +93,11 @@ pub trait Cache: Send + Sync + 'static {
 
     /// Every resource that is cached, custom ones included.
     fn resources(&self) -> Vec<CachedResource>;
+
+    /// The resource that holds a kind's objects; `None` if it is not cached.
+    fn resource_of(&self, kind: &GroupKind) -> Option<CachedResource> {
+        self.resources().into_iter().find(|held| held.kind.group_kind() == *kind)
+    }
 
     /// The newest revision that this cache has applied.
     fn revision(&self) -> u64;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use ironclad_api::{Entry, GroupResource, ObjectKey};
+use ironclad_api::{Entry, GroupKind, GroupResource, ObjectKey};
 use parking_lot::Mutex;
 
 use crate::cache::{By, Cache, CachedResource, Observer};
@@ -60,6 +60,10 @@ impl Cache for Deferred {
 
     fn resources(&self) -> Vec<CachedResource> {
         self.cache.get().map(|cache| cache.resources()).unwrap_or_default()
+    }
+
+    fn resource_of(&self, kind: &GroupKind) -> Option<CachedResource> {
+        self.cache.get()?.resource_of(kind)
     }
 
     fn revision(&self) -> u64 {

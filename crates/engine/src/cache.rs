@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ironclad_api::{Entry, GroupResource, ObjectKey};
+use ironclad_api::{Entry, GroupKind, GroupResource, ObjectKey};
 use ironclad_client::cache::CachedResource;
 use ironclad_client::{By, Cache, Change, Observer};
 use parking_lot::{Mutex, RwLock};
@@ -107,15 +107,22 @@ impl Cache for Cluster {
 
     fn resources(&self) -> Vec<CachedResource> {
         let kinds = self.registry.peek();
-        let cached = |kind: &Arc<Kind>| CachedResource {
-            resource: kind.storage.group_version().resource(kind.resource.resource.clone()),
-            kind: kind.storage.clone(),
-            namespaced: kind.is_namespaced(),
-        };
-        kinds.all().iter().filter(|kind| kind.is_stored()).map(cached).collect()
+        kinds.all().iter().filter(|kind| kind.is_stored()).map(|kind| cached(kind)).collect()
+    }
+
+    fn resource_of(&self, kind: &GroupKind) -> Option<CachedResource> {
+        self.registry.peek().kind(kind).filter(|kind| kind.is_stored()).map(|kind| cached(kind))
     }
 
     fn revision(&self) -> u64 {
         self.applied.revision()
+    }
+}
+
+fn cached(kind: &Kind) -> CachedResource {
+    CachedResource {
+        resource: kind.storage.group_version().resource(kind.resource.resource.clone()),
+        kind: kind.storage.clone(),
+        namespaced: kind.is_namespaced(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use ironclad_api::{Entry, GroupResource, GroupVersion, GroupVersionResource, ObjectKey};
+use ironclad_api::{Entry, GroupKind, GroupResource, GroupVersion, GroupVersionResource, ObjectKey};
 use ironclad_client::{Cache, Change};
 use parking_lot::RwLock;
 use serde::Deserialize;
@@ -11,15 +11,22 @@ use serde_json::Value;
 /// Resources whose objects come and go by themselves.
 const IGNORED: [(&str, &str); 2] = [("", "events"), ("events.k8s.io", "events")];
 
-/// All objects that own, are owned, or are being deleted, by uid.
+/// All objects that name owners or are being deleted, by uid. Only where they are and who owns
+/// them is kept: a cluster may have hundreds of thousands. The rest is read when it is asked for.
 #[derive(Default)]
 pub(super) struct Graph(RwLock<State>);
 
 #[derive(Default)]
 struct State {
-    nodes: HashMap<String, Node>,
+    places: HashMap<Box<str>, Place>,
     /// The uids of what names an owner, by the owner's uid, whether that exists or not.
-    dependents: HashMap<String, BTreeSet<String>>,
+    dependents: HashMap<Box<str>, BTreeSet<Box<str>>>,
+}
+
+struct Place {
+    resource: GroupResource,
+    key: ObjectKey,
+    owners: Box<[Box<str>]>,
 }
 
 /// An object as the collector sees it.
@@ -59,92 +66,112 @@ pub(super) enum Fate {
 }
 
 impl Graph {
-    /// Takes in a change; the uids that are to be looked at.
+    /// Takes in a change; the uids that are to be looked at. Most changes are none of ours.
     pub(super) fn apply(&self, change: &Change) -> Vec<ObjectKey> {
         let resource = &change.resource;
         if IGNORED.contains(&(&*resource.group, &*resource.resource)) {
+            return Vec::new();
+        }
+        if let (Some(old), Some(new)) = (&change.old, &change.new)
+            && old.uid == new.uid
+            && old.ties() == new.ties()
+        {
             return Vec::new();
         }
         let mut touched = BTreeSet::new();
         let mut state = self.0.write();
         if let Some(old) = &change.old {
             touched.extend(state.remove(&old.uid));
+            // Another object may stand in its place: what it owned is to be looked at.
+            touched.insert(old.uid.as_str().into());
         }
         match &change.new {
-            Some(entry) => {
-                if let Some(node) = read(entry, resource) {
-                    touched.extend(state.insert(node));
-                }
+            Some(entry) if concerns(entry) => {
+                state.insert(entry, resource);
+                touched.insert(entry.uid.as_str().into());
             }
-            None => drop(touched.insert(change.entry().uid.clone())),
+            Some(_) | None => {}
         }
-        touched.into_iter().map(ObjectKey::cluster).collect()
+        touched.into_iter().map(|uid| ObjectKey::cluster(String::from(uid))).collect()
     }
 
-    pub(super) fn node(&self, uid: &str) -> Option<Node> {
-        self.0.read().nodes.get(uid).cloned()
+    /// `None` if it does not concern the collector, or is gone.
+    pub(super) fn node(&self, cache: &dyn Cache, uid: &str) -> Option<Node> {
+        let (resource, key) = {
+            let state = self.0.read();
+            let place = state.places.get(uid)?;
+            (place.resource.clone(), place.key.clone())
+        };
+        let entry = cache.get(&resource, &key).filter(|entry| entry.uid == uid)?;
+        read(&entry, &resource)
     }
 
-    pub(super) fn dependents(&self, uid: &str) -> Vec<Node> {
-        let state = self.0.read();
-        let uids = state.dependents.get(uid).into_iter().flatten();
-        uids.filter_map(|uid| state.nodes.get(uid).cloned()).collect()
+    pub(super) fn dependents(&self, cache: &dyn Cache, uid: &str) -> Vec<Node> {
+        let uids: Vec<Box<str>> = self.0.read().dependents.get(uid).into_iter().flatten().cloned().collect();
+        uids.iter().filter_map(|uid| self.node(cache, uid)).collect()
     }
 
     /// Whether `owner`, as `dependent` names it, lives. An owner must be in the dependent's own
     /// namespace or cluster-scoped, and be what the reference says it is.
     pub(super) fn fate(&self, cache: &dyn Cache, dependent: &Node, owner: &Owner) -> Fate {
-        let Some(group) = GroupVersion::parse(&owner.api_version).map(|gv| gv.group) else {
-            return Fate::Unknown;
-        };
-        let served = cache
-            .resources()
-            .into_iter()
-            .find(|held| held.kind.group == group && held.kind.kind == owner.kind);
-        let Some(held) = served else { return Fate::Unknown };
+        let group = GroupVersion::parse(&owner.api_version).map(|version| version.group);
+        let kind = group.map(|group| GroupKind { group, kind: owner.kind.clone().into() });
+        let Some(held) = kind.and_then(|kind| cache.resource_of(&kind)) else { return Fate::Unknown };
         let namespace = if held.namespaced { dependent.key.namespace.as_str() } else { "" };
         if held.namespaced && namespace.is_empty() {
             return Fate::Unknown;
         }
         let key = ObjectKey::new(namespace, owner.name.clone());
         let entry = cache.get(&held.resource.group_resource(), &key).filter(|entry| entry.uid == owner.uid);
-        match (entry, self.node(&owner.uid)) {
-            (None, _) => Fate::Gone,
-            (Some(_), Some(node)) if node.waits_for_dependents() => Fate::WaitingForDependents,
-            (Some(_), _) => Fate::Alive,
+        match entry {
+            None => Fate::Gone,
+            Some(entry) if waits_for_dependents(&entry) => Fate::WaitingForDependents,
+            Some(_) => Fate::Alive,
         }
     }
 }
 
 impl State {
-    /// The dependents of the old owners need no look: they are looked at as themselves.
-    fn remove(&mut self, uid: &str) -> Vec<String> {
-        let Some(node) = self.nodes.remove(uid) else { return Vec::new() };
-        for owner in &node.owners {
-            if let Some(dependents) = self.dependents.get_mut(&owner.uid) {
+    /// Forgets an object; its owners may be waiting for it, and now wait for one less.
+    fn remove(&mut self, uid: &str) -> Box<[Box<str>]> {
+        let Some(place) = self.places.remove(uid) else { return Box::default() };
+        for owner in &place.owners {
+            if let Some(dependents) = self.dependents.get_mut(owner) {
                 dependents.remove(uid);
                 if dependents.is_empty() {
-                    self.dependents.remove(&owner.uid);
+                    self.dependents.remove(owner);
                 }
             }
         }
-        // An owner that waits for its dependents waits for one less.
-        node.owners.into_iter().map(|owner| owner.uid).filter(|owner| self.waits(owner)).collect()
+        // An owner that is not being deleted does not wait, and is not in the graph unless it is
+        // owned itself: to look at one of those costs little.
+        place.owners.into_iter().filter(|owner| self.places.contains_key(owner)).collect()
     }
 
-    fn insert(&mut self, node: Node) -> Vec<String> {
-        let uid = node.uid.clone();
-        for owner in &node.owners {
-            self.dependents.entry(owner.uid.clone()).or_default().insert(uid.clone());
+    fn insert(&mut self, entry: &Entry, resource: &GroupResource) {
+        let uid: Box<str> = entry.uid.as_str().into();
+        let owners: Box<[Box<str>]> = match entry.ties().owned {
+            true => head(entry)
+                .map(|head| head.owners().map(|owner| owner.uid.into()).collect())
+                .unwrap_or_default(),
+            false => Box::default(),
+        };
+        for owner in &owners {
+            self.dependents.entry(owner.clone()).or_default().insert(uid.clone());
         }
-        let concerns = !node.owners.is_empty() || node.deleting;
-        self.nodes.insert(uid.clone(), node);
-        if concerns { vec![uid] } else { Vec::new() }
+        self.places.insert(uid, Place { resource: resource.clone(), key: entry.key.clone(), owners });
     }
+}
 
-    fn waits(&self, uid: &str) -> bool {
-        self.nodes.get(uid).is_some_and(Node::waits_for_dependents)
-    }
+/// Objects that have no owners and are not being deleted do not concern the collector.
+fn concerns(entry: &Entry) -> bool {
+    entry.ties().owned || entry.ties().deleting
+}
+
+fn waits_for_dependents(entry: &Entry) -> bool {
+    let ties = entry.ties();
+    let waits = |head: Head| head.metadata.finalizers.iter().any(|finalizer| finalizer == super::FOREGROUND);
+    ties.deleting && ties.held && head(entry).is_some_and(waits)
 }
 
 impl Node {
@@ -169,18 +196,19 @@ struct HeadMeta {
     owner_references: Vec<Value>,
 }
 
-/// `None` for objects that do not concern the collector: they own nothing that says so, have no
-/// owners and are not being deleted.
-fn read(entry: &Entry, resource: &GroupResource) -> Option<Node> {
-    let ties = entry.ties();
-    if !ties.owned && !ties.deleting {
-        return None;
+impl Head {
+    fn owners(&self) -> impl Iterator<Item = Owner> {
+        self.metadata.owner_references.iter().filter_map(|owner| Owner::deserialize(owner).ok())
     }
-    let head: Head = serde_json::from_slice(&entry.json).ok()?;
+}
+
+fn head(entry: &Entry) -> Option<Head> {
+    serde_json::from_slice(&entry.json).ok()
+}
+
+fn read(entry: &Entry, resource: &GroupResource) -> Option<Node> {
+    let head = head(entry)?;
     let version = GroupVersion::parse(&head.api_version)?.version;
-    let owners: Vec<Owner> =
-        head.metadata.owner_references.iter().filter_map(|owner| Owner::deserialize(owner).ok()).collect();
-    let deleting = ties.deleting;
     Some(Node {
         uid: entry.uid.clone(),
         key: entry.key.clone(),
@@ -190,9 +218,9 @@ fn read(entry: &Entry, resource: &GroupResource) -> Option<Node> {
             resource: resource.resource.clone(),
         },
         revision: entry.revision,
-        deleting,
+        deleting: entry.ties().deleting,
+        owners: head.owners().collect(),
         finalizers: head.metadata.finalizers,
-        owners,
         references: head.metadata.owner_references,
     })
 }

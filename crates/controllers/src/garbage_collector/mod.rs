@@ -49,13 +49,13 @@ impl Controller for GarbageCollector {
 
     fn reconcile(&self, view: &View<'_>, key: &ObjectKey, _now: Timestamp) -> Plan {
         let mut plan = Plan::done();
-        match self.graph.node(&key.name) {
+        match self.graph.node(view.cache, &key.name) {
             Some(node) => {
                 self.as_dependent(view.cache, &node, &mut plan);
                 self.as_owner(view.cache, &node, &mut plan);
             }
             None => {
-                for dependent in self.graph.dependents(&key.name) {
+                for dependent in self.graph.dependents(view.cache, &key.name) {
                     self.as_dependent(view.cache, &dependent, &mut plan);
                 }
             }
@@ -83,7 +83,7 @@ impl GarbageCollector {
         match (alive, gone.len(), waiting.len()) {
             _ if unknown > 0 => plan.requeue_in(LOOK_AGAIN),
             (0, _, 0) => plan.and(delete(node, None)),
-            (0, _, _) => plan.and(self.make_way(node)),
+            (0, _, _) => plan.and(self.make_way(cache, node)),
             (_, 0, 0) => {}
             _ => {
                 gone.append(&mut waiting);
@@ -95,8 +95,8 @@ impl GarbageCollector {
     /// The last owners wait for the object, and what depends on the object goes before it. If that
     /// waits for its own dependents too, it may be waiting for the owners: then the object stops
     /// blocking them first.
-    fn make_way(&self, node: &Node) -> Write {
-        let dependents = self.graph.dependents(&node.uid);
+    fn make_way(&self, cache: &dyn Cache, node: &Node) -> Write {
+        let dependents = self.graph.dependents(cache, &node.uid);
         let circle = dependents.iter().any(Node::waits_for_dependents);
         match dependents.is_empty() {
             true => delete(node, None),
@@ -110,7 +110,7 @@ impl GarbageCollector {
         if !node.deleting {
             return;
         }
-        let dependents = self.graph.dependents(&node.uid);
+        let dependents = self.graph.dependents(cache, &node.uid);
         if node.finalizers.iter().any(|finalizer| finalizer == ORPHAN) {
             for dependent in &dependents {
                 plan.and(drop_owners(dependent, std::slice::from_ref(&node.uid)));

@@ -176,10 +176,7 @@ impl<'de> Visitor<'de> for Meta<'_> {
                 4 if !meta.key.name.is_empty() => break,
                 5 => ties.own(map.next_value::<Option<Vec<OwnerHead>>>()?.unwrap_or_default()),
                 6 => ties.deleting = map.next_value::<Option<IgnoredAny>>()?.is_some(),
-                7 => {
-                    ties.held =
-                        map.next_value::<Option<Vec<IgnoredAny>>>()?.is_some_and(|list| !list.is_empty())
-                }
+                7 => ties.hold(&map.next_value::<Option<Vec<Box<str>>>>()?.unwrap_or_default()),
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
