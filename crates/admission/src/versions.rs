@@ -65,17 +65,19 @@ async fn convert(served: &Served, object: Object, to: &GroupVersion) -> Result<O
 }
 
 /// What a hook's patch made, as an object of the invocation's kind: fields that the kind does
-/// not have are dropped, values of the wrong type are an error.
-pub(crate) fn typed(mut value: Value, invocation: &Invocation) -> Result<Object, String> {
-    if let Some(schema) = schema(invocation) {
-        shape::fit(&mut value, &schema)?;
-    }
+/// not have are dropped and named, values of the wrong type are an error.
+pub(crate) fn typed(mut value: Value, invocation: &Invocation) -> Result<(Object, Vec<String>), String> {
+    let unknown = match schema(invocation) {
+        Some(schema) => shape::fit(&mut value, &schema)?,
+        None => Vec::new(),
+    };
     let mut object = Object::from_value(value).ok_or("the patched document is not an object")?;
     object.set_type(&invocation.kind);
-    Ok(object)
+    Ok((object, unknown))
 }
 
-fn schema(invocation: &Invocation) -> Option<SchemaRef> {
+/// The schema of an invocation's objects.
+pub(crate) fn schema(invocation: &Invocation) -> Option<SchemaRef> {
     match invocation.served.as_ref().filter(|served| served.gvk == invocation.kind) {
         Some(served) => Some(served.schema().clone()),
         None => Catalog::builtin().schema(&invocation.kind).map(SchemaRef::Builtin),

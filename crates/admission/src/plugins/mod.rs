@@ -27,7 +27,7 @@ use ironclad_engine::gate::{AdmissionOperation, AdmissionRequest};
 use crate::Step::{Plain, Waiting};
 use crate::pod_security::PodSecurity;
 use crate::rbac_escalation::RbacEscalation;
-use crate::policy::ValidatingAdmissionPolicy;
+use crate::policy::{MutatingAdmissionPolicy, ValidatingAdmissionPolicy};
 use crate::webhooks::{MutatingAdmissionWebhook, ValidatingAdmissionWebhook};
 use crate::{Cluster, Outside, Step};
 
@@ -54,6 +54,7 @@ pub(crate) fn standard(cache: &Arc<dyn Cache>, outside: &Outside) -> Vec<Step> {
         Plain(Box::new(certificates::subject_restriction::SubjectRestriction)),
         Plain(Box::new(default_ingress_class::DefaultIngressClass)),
         Plain(Box::new(pod_topology_labels::PodTopologyLabels)),
+        Waiting(Box::new(MutatingAdmissionPolicy::new(cache, authorizer))),
         Waiting(Box::new(MutatingAdmissionWebhook::new(cache, caller, authorizer))),
         // Last of those that are asked in the first round: it judges what the others made of a role.
         Waiting(Box::new(RbacEscalation::new(outside.authorizer.clone(), outside.rules.clone()))),

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use ironclad_api::{Entry, GroupResource};
 use ironclad_client::Cache;
+use ironclad_client::cache::CachedResource;
+use ironclad_engine::gate::AdmissionRequest;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::params::{ParamKind, ParamRef};
+use super::params::{self, ParamKind, ParamRef};
+use crate::Cluster;
 use crate::expressions::{Condition, Conditions, Definitions, Scope, compile_variables};
-use crate::matching::{Constraints, MatchResources};
+use crate::matching::{Constraints, Invocation, MatchResources, Subject};
 use crate::reading;
 
 /// A policy of either kind; `T` is what it does.
@@ -115,6 +119,38 @@ struct BindingSpec {
     match_resources: Option<MatchResources>,
     #[serde(deserialize_with = "reading::or_default")]
     validation_actions: Vec<String>,
+}
+
+impl<T> Policy<T> {
+    /// How the policy sees the request, and what its parameters are; `None` if it is not concerned.
+    pub fn concern(
+        &self,
+        request: &AdmissionRequest<'_>,
+        cluster: &Cluster<'_>,
+    ) -> Result<Option<(Invocation, Option<CachedResource>)>, String> {
+        let constraints = self.constraints.as_ref();
+        let constraints = constraints.ok_or("policy contained no match constraints, a required field")?;
+        let Some(invocation) = constraints.concern(request, cluster)? else { return Ok(None) };
+        let kind = self.param_kind.as_ref().map(|kind| kind.resolve(cluster)).transpose()?;
+        Ok(Some((invocation, kind)))
+    }
+}
+
+impl Binding {
+    /// The parameters to evaluate the policy with; none if the binding is not about the request.
+    pub fn params(
+        &self,
+        kind: Option<&CachedResource>,
+        request: &AdmissionRequest<'_>,
+        cluster: &Cluster<'_>,
+    ) -> Result<Vec<Value>, String> {
+        if let Some(constraints) = &self.constraints
+            && constraints.concern(request, cluster)?.is_none()
+        {
+            return Ok(Vec::new());
+        }
+        params::collect(kind, self.param_ref.as_ref(), Subject::of(request).namespace, cluster)
+    }
 }
 
 impl<T: Rules> Policy<T> {

@@ -4,19 +4,25 @@
 //! - [`definition`]: policies and bindings, compiled once per version.
 //! - [`params`]: the objects that a binding configures its policy with.
 //! - [`judgement`]: what a validating policy makes of one request with one parameter.
-//! - [`validating`]: the plugin; [`annotations`]: what it tells the audit log.
+//! - [`validating`]: its plugin; [`annotations`]: what it tells the audit log.
+//! - [`mutation`]: what a mutating policy makes of an object; [`mutating`]: its plugin.
 //!
 //! Source: <https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/>
 
 mod annotations;
 mod definition;
 mod judgement;
+mod mutating;
+mod mutation;
 mod params;
 mod validating;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_mutation;
 
+pub(crate) use mutating::MutatingAdmissionPolicy;
 pub(crate) use validating::ValidatingAdmissionPolicy;
 
 use ironclad_engine::gate::AdmissionRequest;

@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use ironclad_api::{Cause, Status};
 use ironclad_client::Cache;
-use ironclad_client::cache::CachedResource;
 use ironclad_engine::gate::{AdmissionRequest, Authorizer};
 use ironclad_env::BoxFuture;
 use serde_json::Value;
 
 use super::annotations::{self, Collected};
 use super::definition::{self, Binding, InForce, Policies, Policy};
+use super::is_excluded;
 use super::judgement::{Denial, Judgement, Validations};
-use super::{is_excluded, params};
 use crate::expressions::{Authority, Inputs, namespace_object};
-use crate::matching::{Invocation, Subject};
+use crate::matching::Invocation;
 use crate::plugins::forbidden;
 use crate::reading::Derived;
 use crate::versions::{self, Versioned};
@@ -50,24 +49,15 @@ struct Court<'a> {
 impl Court<'_> {
     async fn hear(&mut self, in_force: &InForce<Validations>) -> Result<(), Status> {
         let policy = &*in_force.policy;
-        let concern = match &policy.constraints {
-            Some(constraints) => constraints.concern(self.request, self.cluster),
-            None => Err("policy contained no match constraints, a required field".to_owned()),
-        };
-        let invocation = match concern {
+        let (invocation, kind) = match policy.concern(self.request, self.cluster) {
             Ok(None) => return Ok(()),
-            Ok(Some(invocation)) => invocation,
-            Err(why) => return Ok(self.misconfigured(policy, None, &why)),
-        };
-        let kind = policy.param_kind.as_ref().map(|kind| kind.resolve(self.cluster)).transpose();
-        let kind = match kind {
-            Ok(kind) => kind,
+            Ok(Some(concern)) => concern,
             Err(why) => return Ok(self.misconfigured(policy, None, &why)),
         };
         let mut objects: Option<Versioned> = None;
         let mut collected = Collected::default();
         for binding in &in_force.bindings {
-            let params = match self.params(binding, kind.as_ref()) {
+            let params = match binding.params(kind.as_ref(), self.request, self.cluster) {
                 Ok(params) => params,
                 Err(why) => {
                     self.misconfigured(policy, Some(binding), &why);
@@ -89,17 +79,6 @@ impl Court<'_> {
         }
         collected.publish(&policy.name, self.request.context);
         Ok(())
-    }
-
-    /// The parameters of a binding; none if the binding is not about the request.
-    fn params(&self, binding: &Binding, kind: Option<&CachedResource>) -> Result<Vec<Value>, String> {
-        if let Some(constraints) = &binding.constraints
-            && constraints.concern(self.request, self.cluster)?.is_none()
-        {
-            return Ok(Vec::new());
-        }
-        let namespace = Subject::of(self.request).namespace;
-        params::collect(kind, binding.param_ref.as_ref(), namespace, self.cluster)
     }
 
     async fn ask(

@@ -127,7 +127,7 @@ impl MutatingAdmissionWebhook {
         };
         let before = before.into_value();
         let after = patch.apply(&before).map_err(|error| broken(error.to_string()))?;
-        let after = versions::typed(after, invocation).map_err(broken)?;
+        let (after, _) = versions::typed(after, invocation).map_err(broken)?;
         let changed = Some(&after.0) != before.as_object();
         let stored = versions::to_storage(request, after).await.map_err(Refusal::Denied)?;
         if let Some(object) = &mut request.object {

@@ -9,6 +9,7 @@
 
 mod atom;
 mod compare;
+mod configuration;
 mod conflict;
 mod field_set;
 mod last_applied;
@@ -20,6 +21,7 @@ pub mod scale;
 mod server_side;
 mod validate;
 
+pub use configuration::merge_configuration;
 pub use conflict::{ApplyError, Conflict};
 pub use field_set::FieldSet;
 pub use managed::keep_times;
