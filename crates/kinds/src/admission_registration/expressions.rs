@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use ironclad_api::field::{BadValue, FieldError, FieldErrors, Path};
 use ironclad_api::validation::{invalid_each, qualified_name};
+use ironclad_cel::policy::Wanted;
 use serde_json::json;
 
+use super::compiler::Compiler;
 use super::rules::one_of;
 use super::shape::{
     AuditAnnotation, MatchCondition, Mutation, PatchExpression, PolicySpec, Validation, Variable,
@@ -40,7 +42,11 @@ const RESERVED: [&str; 21] = [
     "while",
 ];
 
-pub(super) fn match_conditions(conditions: &[MatchCondition], path: &Path) -> FieldErrors {
+pub(super) fn match_conditions(
+    conditions: &[MatchCondition],
+    compiler: &Compiler,
+    path: &Path,
+) -> FieldErrors {
     let mut errors = FieldErrors::new();
     if conditions.len() > MATCH_CONDITIONS_MAX {
         errors.push(FieldError::too_many(path, conditions.len(), MATCH_CONDITIONS_MAX));
@@ -48,8 +54,10 @@ pub(super) fn match_conditions(conditions: &[MatchCondition], path: &Path) -> Fi
     let mut seen = BTreeSet::new();
     for (index, condition) in conditions.iter().enumerate() {
         let (path, name) = (path.index(index), &condition.name);
-        if condition.expression.trim().is_empty() {
-            errors.push(FieldError::required(&path.child("expression"), ""));
+        let expression = path.child("expression");
+        match condition.expression.trim() {
+            "" => errors.push(FieldError::required(&expression, "")),
+            text => errors.extend(compiler.match_condition(text, &expression)),
         }
         let path = path.child("name");
         if name.is_empty() {
@@ -64,11 +72,12 @@ pub(super) fn match_conditions(conditions: &[MatchCondition], path: &Path) -> Fi
     errors
 }
 
-pub(super) fn variables(variables: &[Variable], path: &Path) -> FieldErrors {
-    variables.iter().enumerate().flat_map(|(index, each)| variable(each, &path.index(index))).collect()
+pub(super) fn variables(variables: &[Variable], compiler: &Compiler, path: &Path) -> FieldErrors {
+    let each = variables.iter().enumerate();
+    each.flat_map(|(index, each)| variable(each, compiler, &path.index(index))).collect()
 }
 
-fn variable(variable: &Variable, path: &Path) -> FieldErrors {
+fn variable(variable: &Variable, compiler: &Compiler, path: &Path) -> FieldErrors {
     let mut errors = FieldErrors::new();
     let (name, expression) = (path.child("name"), path.child("expression"));
     if variable.name.trim().is_empty() {
@@ -76,8 +85,9 @@ fn variable(variable: &Variable, path: &Path) -> FieldErrors {
     } else if !is_identifier(&variable.name) {
         errors.push(FieldError::invalid(&name, &variable.name, "must be a valid CEL identifier"));
     }
-    if variable.expression.trim().is_empty() {
-        errors.push(FieldError::required(&expression, "expression is not specified"));
+    match variable.expression.trim() {
+        "" => errors.push(FieldError::required(&expression, "expression is not specified")),
+        _ => errors.extend(compiler.variable(&variable.name, &expression)),
     }
     errors
 }
@@ -88,7 +98,7 @@ fn is_identifier(name: &str) -> bool {
 }
 
 /// The validations and audit annotations of a validating policy: one of either at least.
-pub(super) fn outcomes(spec: &PolicySpec, policy: &str, path: &Path) -> FieldErrors {
+pub(super) fn outcomes(spec: &PolicySpec, policy: &str, compiler: &Compiler, path: &Path) -> FieldErrors {
     let (validations, annotations) = (path.child("validations"), path.child("auditAnnotations"));
     if spec.validations.is_empty() && spec.audit_annotations.is_empty() {
         let detail = "validations or auditAnnotations must contain at least one item";
@@ -96,21 +106,26 @@ pub(super) fn outcomes(spec: &PolicySpec, policy: &str, path: &Path) -> FieldErr
     }
     let each = spec.validations.iter().enumerate();
     let mut errors: FieldErrors =
-        each.flat_map(|(index, each)| validation(each, &validations.index(index))).collect();
-    errors.extend(audit_annotations(&spec.audit_annotations, policy, &annotations));
+        each.flat_map(|(index, each)| validation(each, compiler, &validations.index(index))).collect();
+    errors.extend(audit_annotations(&spec.audit_annotations, policy, compiler, &annotations));
     errors
 }
 
-fn validation(validation: &Validation, path: &Path) -> FieldErrors {
+fn validation(validation: &Validation, compiler: &Compiler, path: &Path) -> FieldErrors {
     let mut errors = FieldErrors::new();
-    if validation.expression.trim().is_empty() {
-        errors.push(FieldError::required(&path.child("expression"), "expression is not specified"));
+    let (expression, message) = (path.child("expression"), path.child("messageExpression"));
+    match validation.expression.trim() {
+        "" => errors.push(FieldError::required(&expression, "expression is not specified")),
+        _ => errors.extend(compiler.validation(&validation.expression, &expression)),
     }
     let blank = |field: &str, text: &str| {
         let blank = !text.is_empty() && text.trim().is_empty();
         blank.then(|| FieldError::invalid(&path.child(field), text, "must be non-empty if specified"))
     };
     errors.extend(blank("messageExpression", &validation.message_expression));
+    if !validation.message_expression.trim().is_empty() {
+        errors.extend(compiler.message(&validation.message_expression, &message));
+    }
     errors.extend(blank("message", &validation.message));
     if validation.message.trim().contains(['\n', '\r']) {
         let message = path.child("message");
@@ -120,7 +135,12 @@ fn validation(validation: &Validation, path: &Path) -> FieldErrors {
     errors
 }
 
-fn audit_annotations(annotations: &[AuditAnnotation], policy: &str, path: &Path) -> FieldErrors {
+fn audit_annotations(
+    annotations: &[AuditAnnotation],
+    policy: &str,
+    compiler: &Compiler,
+    path: &Path,
+) -> FieldErrors {
     let mut errors = FieldErrors::new();
     if annotations.len() > AUDIT_ANNOTATIONS_MAX {
         let detail = format!("must not have more than {AUDIT_ANNOTATIONS_MAX} auditAnnotations");
@@ -129,7 +149,7 @@ fn audit_annotations(annotations: &[AuditAnnotation], policy: &str, path: &Path)
     let mut seen = BTreeSet::new();
     for (index, annotation) in annotations.iter().enumerate() {
         let path = path.index(index);
-        errors.extend(audit_annotation(annotation, policy, &path));
+        errors.extend(audit_annotation(annotation, policy, compiler, &path));
         if !seen.insert(&annotation.key) {
             errors.push(FieldError::duplicate(&path.child("key"), &annotation.key));
         }
@@ -138,7 +158,12 @@ fn audit_annotations(annotations: &[AuditAnnotation], policy: &str, path: &Path)
 }
 
 /// In the log the key stands behind the policy's name.
-fn audit_annotation(annotation: &AuditAnnotation, policy: &str, path: &Path) -> FieldErrors {
+fn audit_annotation(
+    annotation: &AuditAnnotation,
+    policy: &str,
+    compiler: &Compiler,
+    path: &Path,
+) -> FieldErrors {
     let (key, value) = (path.child("key"), path.child("valueExpression"));
     let mut errors = match policy {
         "" => vec![FieldError::invalid(&key, &annotation.key, "requires metadata.name be non-empty")],
@@ -153,7 +178,7 @@ fn audit_annotation(annotation: &AuditAnnotation, policy: &str, path: &Path) -> 
             let detail = format!("must not exceed {VALUE_EXPRESSION_MAX} bytes in length");
             errors.push(FieldError::required(&value, detail));
         }
-        _ => {}
+        _ => errors.extend(compiler.audit_annotation(&annotation.value_expression, &value)),
     }
     errors
 }
@@ -169,45 +194,52 @@ fn printed(annotations: &[AuditAnnotation]) -> BadValue {
 }
 
 /// The patches of a mutating policy.
-pub(super) fn mutations(mutations: &[Mutation], path: &Path) -> FieldErrors {
+pub(super) fn mutations(mutations: &[Mutation], compiler: &Compiler, path: &Path) -> FieldErrors {
     if mutations.is_empty() {
         return vec![FieldError::required(path, "mutations must contain at least one item")];
     }
-    mutations.iter().enumerate().flat_map(|(index, each)| mutation(each, &path.index(index))).collect()
+    let each = mutations.iter().enumerate();
+    each.flat_map(|(index, each)| mutation(each, compiler, &path.index(index))).collect()
 }
 
-fn mutation(mutation: &Mutation, path: &Path) -> FieldErrors {
-    let json_patch = ("jsonPatch", &mutation.json_patch);
-    let apply = ("applyConfiguration", &mutation.apply_configuration);
+fn mutation(mutation: &Mutation, compiler: &Compiler, path: &Path) -> FieldErrors {
+    let json_patch = ("jsonPatch", &mutation.json_patch, Wanted::Patches);
+    let apply = ("applyConfiguration", &mutation.apply_configuration, Wanted::Configuration);
     let path_of_type = path.child("patchType");
-    match mutation.patch_type.as_str() {
-        "" => vec![FieldError::required(&path_of_type, "")],
-        "JSONPatch" => one_patch(json_patch, apply, "JSONPatch", path),
-        "ApplyConfiguration" => one_patch(apply, json_patch, "ApplyConfiguration", path),
+    let (wanted, other) = match mutation.patch_type.as_str() {
+        "JSONPatch" => (json_patch, apply),
+        "ApplyConfiguration" => (apply, json_patch),
+        "" => return vec![FieldError::required(&path_of_type, "")],
         other => {
-            vec![FieldError::not_supported(&path_of_type, other, ["ApplyConfiguration", "JSONPatch"])]
+            let types = ["ApplyConfiguration", "JSONPatch"];
+            return vec![FieldError::not_supported(&path_of_type, other, types)];
         }
-    }
-}
-
-type Patch<'a> = (&'a str, &'a Option<PatchExpression>);
-
-fn one_patch(wanted: Patch<'_>, other: Patch<'_>, patch_type: &str, path: &Path) -> FieldErrors {
+    };
     let mut errors = FieldErrors::new();
-    let at = path.child(wanted.0);
-    match wanted.1 {
-        None => {
-            errors
-                .push(FieldError::required(&at, format!("must be specified when patchType is {patch_type}")));
-        }
-        Some(patch) if patch.expression.trim().is_empty() => {
-            errors.push(FieldError::required(&at.child("expression"), ""));
-        }
-        Some(_) => {}
-    }
+    errors.extend(patch(wanted, &mutation.patch_type, compiler, path));
     if other.1.is_some() {
-        let detail = format!("must not be specified when patchType is {patch_type}");
+        let detail = format!("must not be specified when patchType is {}", mutation.patch_type);
         errors.push(FieldError::invalid(&path.child(other.0), format!("{{{}}}", other.0), detail));
     }
     errors
+}
+
+/// A field, what stands in it, and what it must give.
+type Patch<'a> = (&'a str, &'a Option<PatchExpression>, Wanted);
+
+fn patch(
+    (field, given, wanted): Patch<'_>,
+    patch_type: &str,
+    compiler: &Compiler,
+    path: &Path,
+) -> Option<FieldError> {
+    let at = path.child(field);
+    let Some(given) = given else {
+        return Some(FieldError::required(&at, format!("must be specified when patchType is {patch_type}")));
+    };
+    let at = at.child("expression");
+    match given.expression.trim() {
+        "" => Some(FieldError::required(&at, "")),
+        text => compiler.patch(text, wanted, &at),
+    }
 }

@@ -4,6 +4,7 @@
 
 mod binding;
 mod columns;
+mod compiler;
 mod defaults;
 mod expressions;
 mod policy;

@@ -6,6 +6,7 @@ use ironclad_api::{Object, Status};
 use ironclad_engine::strategy::{KindSpec, Part, Preparation, Strategy, Subresource};
 use serde_json::json;
 
+use super::compiler::Compiler;
 use super::rules::one_of;
 use super::shape::{Body, MatchResources, ParamKind, PolicySpec};
 use super::{Phase, columns, defaults, expressions, rules, status};
@@ -85,14 +86,16 @@ pub(super) fn validate(phase: Phase, spec: &PolicySpec, old: Option<&PolicySpec>
     let unchanged = |old: &PolicySpec| {
         (&old.param_kind, &old.match_conditions) == (&spec.param_kind, &spec.match_conditions)
     };
+    let compiler = Compiler::of_policy(phase, spec);
     if !old.is_some_and(unchanged) {
-        errors.extend(expressions::match_conditions(&spec.match_conditions, &path.child("matchConditions")));
+        let at = path.child("matchConditions");
+        errors.extend(expressions::match_conditions(&spec.match_conditions, &compiler, &at));
     }
-    errors.extend(expressions::variables(&spec.variables, &path.child("variables")));
+    errors.extend(expressions::variables(&spec.variables, &compiler, &path.child("variables")));
     match phase {
-        Phase::Validating => errors.extend(expressions::outcomes(spec, name, &path)),
+        Phase::Validating => errors.extend(expressions::outcomes(spec, name, &compiler, &path)),
         Phase::Mutating => {
-            errors.extend(expressions::mutations(&spec.mutations, &path.child("mutations")));
+            errors.extend(expressions::mutations(&spec.mutations, &compiler, &path.child("mutations")));
             errors.extend(reinvocation(spec, &path.child("reinvocationPolicy")));
         }
     }

@@ -223,7 +223,7 @@ fn policy(phase: Phase, more: Value) -> PolicySpec {
     let spec = match phase {
         Phase::Validating => json!({"validations": [{"expression": "object.x < 1"}]}),
         Phase::Mutating => json!({"reinvocationPolicy": "Never",
-            "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": "[]"}}]}),
+            "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": "[JSONPatch{op: 'remove', path: '/x'}]"}}]}),
     };
     let spec = with(with(spec, json!({"matchConstraints": {"resourceRules": [rule]}})), more);
     typed::<Body<PolicySpec>>(&defaulted(&Policy::new(phase), json!({ "spec": spec }))).spec
@@ -309,7 +309,7 @@ fn a_validating_policy_has_an_outcome() {
         &[r#"validations[0].message: Invalid value: "a\nb": must not contain line breaks"#],
     );
     check(
-        json!({"auditAnnotations": [{"key": "@", "valueExpression": "value"}, {"key": "a"}, {"key": "a", "valueExpression": "'x'"}]}),
+        json!({"auditAnnotations": [{"key": "@", "valueExpression": "'value'"}, {"key": "a"}, {"key": "a", "valueExpression": "'x'"}]}),
         &[
             r#"auditAnnotations[0].key: Invalid value: "config/@": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"#,
             "auditAnnotations[1].valueExpression: Required value: valueExpression is not specified",
@@ -479,6 +479,95 @@ fn a_policys_status_is_held_against_upstreams_rules() {
             "status.typeChecking.expressionWarnings[0].warning: Required value",
             "status.typeChecking.expressionWarnings[0].fieldRef: Required value",
             r#"status.typeChecking.expressionWarnings[1].fieldRef: Invalid value: "spec.validations[x]": invalid JSONPath: invalid array index x"#,
+        ],
+    );
+}
+
+// === expressions ===
+
+/// Only the first line of what the compiler says, and with dots for the marker below it.
+#[track_caller]
+fn check_compiled(phase: Phase, more: Value, want: &[&str]) {
+    let spec = policy(phase, more);
+    let errors = texts(policy::validate(phase, &spec, None, "config"));
+    let first: Vec<&str> = errors.iter().filter_map(|error| error.lines().next()).collect();
+    assert_eq!(first, want, "{spec:?}");
+}
+
+#[test]
+fn expressions_compile_and_give_what_they_must() {
+    let check = |more: Value, want: &[&str]| check_compiled(Phase::Validating, more, want);
+    let expression = |text: &str| json!({"validations": [{ "expression": text }]});
+    check(
+        expression("object.x in [1, 2, "),
+        &[
+            r#"spec.validations[0].expression: Invalid value: "object.x in [1, 2, ": compilation failed: ERROR: <input>:1:20: Syntax error: missing ']' at '<EOF>'"#,
+        ],
+    );
+    check(
+        expression("1"),
+        &[r#"spec.validations[0].expression: Invalid value: "1": must evaluate to bool but got int"#],
+    );
+    check(
+        expression("params.x == 1"),
+        &[
+            r#"spec.validations[0].expression: Invalid value: "params.x == 1": compilation failed: ERROR: <input>:1:1: undeclared reference to 'params' (in container '')"#,
+        ],
+    );
+    check(
+        json!({"paramKind": {"apiVersion": "v1", "kind": "A"}, "validations": [{"expression": "params.x == 1"}]}),
+        &[],
+    );
+    check(
+        json!({"validations": [{"expression": "true", "messageExpression": "0 == 0"}]}),
+        &[
+            r#"spec.validations[0].messageExpression: Invalid value: "0 == 0": must evaluate to string but got bool"#,
+        ],
+    );
+    check(
+        json!({"auditAnnotations": [{"key": "k", "valueExpression": "true"}]}),
+        &[
+            r#"spec.auditAnnotations[0].valueExpression: Invalid value: "true": must evaluate to one of [string null_type] but got bool"#,
+        ],
+    );
+    check(
+        json!({"matchConditions": [{"name": "a", "expression": "6"}]}),
+        &[r#"spec.matchConditions[0].expression: Invalid value: "6": must evaluate to bool but got int"#],
+    );
+}
+
+#[test]
+fn variables_see_those_before_them() {
+    let check = |more: Value, want: &[&str]| check_compiled(Phase::Validating, more, want);
+    let foo = json!({"name": "foo", "expression": "1 + 1"});
+    let uses = json!([{"expression": "variables.foo == 2"}]);
+    check(json!({"variables": [foo], "validations": uses}), &[]);
+    check(
+        json!({"variables": [{"name": "bar", "expression": "variables.foo + 1"}, foo]}),
+        &[
+            r#"spec.variables[0].expression: Invalid value: "variables.foo + 1": compilation failed: ERROR: <input>:1:10: undefined field 'foo'"#,
+        ],
+    );
+    check(
+        json!({"variables": [{"name": "foo", "expression": "114 + '514'"}]}),
+        &[
+            r#"spec.variables[0].expression: Invalid value: "114 + '514'": compilation failed: ERROR: <input>:1:5: found no matching overload for '_+_' applied to '(int, string)'"#,
+        ],
+    );
+}
+
+#[test]
+fn patches_are_made_by_their_expressions() {
+    let check = |mutation: Value, want: &[&str]| {
+        check_compiled(Phase::Mutating, json!({"mutations": [mutation]}), want);
+    };
+    let apply =
+        |text: &str| json!({"patchType": "ApplyConfiguration", "applyConfiguration": { "expression": text }});
+    check(apply("Object{spec: Object.spec{replicas: 1}}"), &[]);
+    check(
+        apply("1 < 2"),
+        &[
+            r#"spec.mutations[0].applyConfiguration.expression: Invalid value: "1 < 2": must evaluate to Object but got bool"#,
         ],
     );
 }

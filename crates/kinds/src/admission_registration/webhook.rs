@@ -10,6 +10,7 @@ use ironclad_api::validation::invalid_each;
 use ironclad_engine::strategy::{KindSpec, Preparation, Strategy};
 use serde_json::json;
 
+use super::compiler::Compiler;
 use super::rules::one_of;
 use super::shape::{ClientConfig, Configuration, Webhook};
 use super::{Phase, columns, defaults, expressions, rules};
@@ -140,7 +141,8 @@ fn webhook(hook: &Webhook, kept: Kept, path: &Path) -> FieldErrors {
     errors.extend(one_of(&reinvocation, hook.reinvocation_policy.as_deref(), &REINVOCATION_POLICIES));
     errors.extend(client(&hook.client_config, &path.child("clientConfig")));
     if !kept.match_conditions {
-        errors.extend(expressions::match_conditions(&hook.match_conditions, &path.child("matchConditions")));
+        let at = path.child("matchConditions");
+        errors.extend(expressions::match_conditions(&hook.match_conditions, &Compiler::of_webhook(), &at));
     }
     errors
 }
