@@ -21,6 +21,7 @@ mod spec;
 mod status_metadata;
 #[cfg(test)]
 mod testing;
+mod validation_rules;
 mod volume_rules;
 mod webhook_client;
 

@@ -67,6 +67,11 @@ impl<'a> Value<'a> {
         Value::Optional(Some(Arc::new(value)))
     }
 
+    /// A value that may be absent.
+    pub fn optional(value: Option<Value<'a>>) -> Self {
+        Value::Optional(value.map(Arc::new))
+    }
+
     /// The value inside a library's value, if it is one of `T`.
     pub(crate) fn as_foreign<T: Foreign>(&self) -> Option<&T> {
         match self {

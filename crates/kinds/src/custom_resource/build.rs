@@ -14,6 +14,7 @@ use super::version::VersionRules;
 use super::{CustomResource, columns, conversion, scale};
 use crate::definition::{Definition, Names, Spec, TERMINATING, Version};
 use crate::json_schema::Rules;
+use crate::validation_rules::RuleTree;
 
 impl CustomResource {
     /// The kind under its accepted names. The definition has passed validation.
@@ -113,5 +114,6 @@ fn rules(spec: &Spec, version: &Version) -> VersionRules {
         scale: version.scale().cloned(),
         schema: SchemaRef::Custom(Arc::new(schema.map_or_else(structural::preserving, structural::resource))),
         rules: schema.map(Rules::compile).unwrap_or_default(),
+        expressions: schema.and_then(RuleTree::of),
     }
 }

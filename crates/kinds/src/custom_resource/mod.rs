@@ -47,8 +47,12 @@ impl CustomResource {
     /// Of those that are in another version than `to`.
     async fn convert_all(&self, mut objects: Vec<Object>, to: &GroupVersion) -> Result<Vec<Object>, Status> {
         let wanted = to.to_string();
-        let places: Vec<usize> =
-            objects.iter().enumerate().filter(|(_, object)| object.api_version() != wanted).map(|(at, _)| at).collect();
+        let places: Vec<usize> = objects
+            .iter()
+            .enumerate()
+            .filter(|(_, object)| object.api_version() != wanted)
+            .map(|(at, _)| at)
+            .collect();
         for at in &places {
             self.check_version(&objects[*at], to)?;
         }
@@ -135,7 +139,13 @@ impl Strategy for CustomResource {
     }
 
     fn warnings(&self, new: &Object, old: Option<&Object>) -> Vec<String> {
-        finalizers::warnings(new, old)
+        let mut warnings = finalizers::warnings(new, old);
+        let version =
+            GroupVersion::parse(new.api_version()).and_then(|version| self.version(&version.version));
+        if let (Some(version), Some(old)) = (version, old) {
+            warnings.extend(version.ratcheted(new, old).iter().map(ToString::to_string));
+        }
+        warnings
     }
 
     fn unconditional_update(&self) -> bool {

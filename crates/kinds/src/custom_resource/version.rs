@@ -1,6 +1,6 @@
 //! What objects have to be in one version of their kind.
 
-use ironclad_api::field::{FieldErrors, Path};
+use ironclad_api::field::{BadValue, ErrorKind, FieldError, FieldErrors, Path};
 use ironclad_api::{Object, prune};
 use ironclad_engine::strategy::{Part, SchemaRef};
 use serde_json::Value;
@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{scale, tree};
 use crate::definition::Scale;
 use crate::json_schema::Rules;
+use crate::validation_rules::{RuleTree, Verdict};
 
 pub(super) struct VersionRules {
     pub name: String,
@@ -18,6 +19,8 @@ pub(super) struct VersionRules {
     pub scale: Option<Scale>,
     pub schema: SchemaRef,
     pub rules: Rules,
+    /// `x-kubernetes-validations`
+    pub expressions: Option<RuleTree>,
 }
 
 impl VersionRules {
@@ -57,6 +60,12 @@ impl VersionRules {
         }
         errors.extend(self.rules.embedded_errors(new, &Path::root()));
         errors.extend(self.new_duplicates(new, old));
+        if let Some(expressions) = &self.expressions {
+            match blocked(&errors) {
+                Some(blocked) => errors.push(blocked),
+                None => errors.extend(expressions.check(new, old, &Path::root()).errors),
+            }
+        }
         errors
     }
 
@@ -68,7 +77,22 @@ impl VersionRules {
         }
         errors.extend(self.scale.iter().flat_map(|paths| scale::validate_status(new, paths)));
         errors.extend(self.new_duplicates(new, Some(old)));
+        if let Some(expressions) = &self.expressions {
+            match blocked(&errors) {
+                Some(blocked) => errors.push(blocked),
+                None => errors.extend(expressions.check(new, Some(old), &Path::root()).errors),
+            }
+        }
         errors
+    }
+
+    /// What rules say of values that have not changed.
+    pub(super) fn ratcheted(&self, new: &Object, old: &Object) -> FieldErrors {
+        let verdict = self
+            .expressions
+            .as_ref()
+            .map(|expressions| expressions.check(&self.seen(new), Some(&self.seen(old)), &Path::root()));
+        verdict.unwrap_or_else(Verdict::default).ratcheted
     }
 
     /// Elements that stand twice in a set or map, unless some did before.
@@ -78,4 +102,16 @@ impl VersionRules {
             false => self.rules.duplicates(new),
         }
     }
+}
+
+/// Rules are not evaluated over what is not of the schema's types.
+fn blocked(errors: &FieldErrors) -> Option<FieldError> {
+    let blocks = |error: &FieldError| {
+        use ErrorKind::{NotSupported, Required, TooLong, TooMany, TypeInvalid};
+        matches!(error.kind, NotSupported | Required | TooLong | TooMany | TypeInvalid)
+    };
+    let detail = "some validation rules were not checked because the object was invalid; correct the existing \
+                  errors to complete validation";
+    let nothing = BadValue::Json(Value::Null);
+    errors.iter().any(blocks).then(|| FieldError::invalid(&Path::new("<nil>"), nothing, detail))
 }

@@ -491,19 +491,94 @@ fn protected_groups_need_an_approval() {
 }
 
 #[test]
-fn what_is_not_enforced_is_said() {
+fn formats_that_are_unknown_are_warned_of_once() {
     let object = |schema: Value| {
         let spec = json!({"versions": [version("v1", schema)], "conversion": {"strategy": "None"}});
         Object::from_value(json!({ "spec": spec })).expect("an object")
     };
-    let ruled = object(json!({"type": "object", "properties": {"a": {"type": "string", "format": "made-up",
-        "x-kubernetes-validations": [{"rule": "true"}]}}}));
-    let got = warnings::warnings(&ruled, None);
-    assert_eq!(got.len(), 2, "{got:?}");
-    assert_eq!(got[0], r#"unrecognized format "made-up""#);
-    assert!(
-        got[1].starts_with("x-kubernetes-validations: this server does not enforce validation rules yet")
-    );
-    assert!(warnings::warnings(&ruled, Some(&ruled)).is_empty());
+    let formatted =
+        object(json!({"type": "object", "properties": {"a": {"type": "string", "format": "made-up"}}}));
+    assert_eq!(warnings::warnings(&formatted, None), [r#"unrecognized format "made-up""#]);
+    assert!(warnings::warnings(&formatted, Some(&formatted)).is_empty());
     assert!(warnings::warnings(&object(json!({"type": "object"})), None).is_empty());
+}
+
+#[test]
+fn rules_are_compiled() {
+    let with = |rule: Value| {
+        json!({"type": "object", "properties": {"a": {"type": "string"}, "n": {"type": "integer"},
+        "list": {"type": "array", "items": {"type": "string"}}}, "x-kubernetes-validations": [rule]})
+    };
+    let at = "~.x-kubernetes-validations[0]";
+    let printed = |rule: &str, message: &str| {
+        format!(
+            r#"{{"Rule":"{rule}","Message":"","MessageExpression":"{message}","Reason":null,"FieldPath":"","OptionalOldSelf":null}}"#
+        )
+    };
+    check_schema(with(json!({"rule": "self.a == 'x' && self.n + 1 > 2"})), &[]);
+    check_schema(
+        with(json!({"rule": "self.b"})),
+        &[&format!(
+            "{at}.rule: Invalid value: {}: compilation failed: ERROR: <input>:1:5: undefined field 'b'\n | self.b\n | ....^",
+            printed("self.b", "")
+        )],
+    );
+    check_schema(
+        with(json!({"rule": "self.a"})),
+        &[&format!(
+            "{at}.rule: Invalid value: {}: cel expression must evaluate to a bool",
+            printed("self.a", "")
+        )],
+    );
+    check_schema(
+        with(json!({"rule": "true", "messageExpression": "self.n"})),
+        &[&format!(
+            "{at}.messageExpression: Invalid value: {}: messageExpression must evaluate to a string",
+            printed("true", "self.n")
+        )],
+    );
+    check_schema(
+        with(json!({"rule": "true", "optionalOldSelf": true})),
+        &[&format!(
+            "{at}.optionalOldSelf: Invalid value: true: may not be set if oldSelf is not used in rule"
+        )],
+    );
+    check_schema(
+        with(json!({"rule": "self.list.all(x, self.list.all(y, x != y))"})),
+        &[
+            &format!(
+                "{at}.rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x (try simplifying \
+             the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)"
+            ),
+            &format!(
+                "{at}.rule: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema"
+            ),
+            "~: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by \
+         factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where \
+         arrays, maps, and strings are declared)",
+        ],
+    );
+}
+
+#[test]
+fn old_values_are_only_mentioned_where_they_can_be_told() {
+    let list = |kind: Value| {
+        let mut list = json!({"type": "array", "maxItems": 5, "items": {"type": "object", "required": ["k"],
+            "properties": {"k": {"type": "string", "maxLength": 9}},
+            "x-kubernetes-validations": [{"rule": "self.k == oldSelf.k"}]}});
+        if let (Some(list), Some(kind)) = (list.as_object_mut(), kind.as_object()) {
+            list.extend(kind.clone());
+        }
+        json!({"type": "object", "properties": {"list": list}})
+    };
+    let keyed = json!({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"]});
+    check_schema(list(keyed), &[]);
+    check_schema(
+        list(json!({})),
+        &[
+            "~.properties[list].items.x-kubernetes-validations[0].rule: Invalid value: \"self.k == oldSelf.k\": oldSelf \
+           cannot be used on the uncorrelatable portion of the schema within \
+           spec.validation.openAPIV3Schema.properties[list]",
+        ],
+    );
 }

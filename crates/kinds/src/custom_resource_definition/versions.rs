@@ -5,8 +5,9 @@ use ironclad_api::goprint::is_printable;
 use serde_json::{Value, json};
 
 use super::lifted::Lifted;
-use super::schema::{self, path as schema_path};
+use super::schema;
 use crate::definition::{Definition, PrinterColumn, SelectablePath, Spec, Subresources, Version};
+use crate::validation_rules::path as schema_path;
 
 const MAX_SELECTABLE: usize = 8;
 const MAX_WARNING: usize = 256;

@@ -14,30 +14,11 @@ pub(super) fn warnings(new: &Object, old: Option<&Object>) -> Vec<String> {
     let spec = Definition::read(new).spec;
     let before = old.map(|old| Definition::read(old).spec);
     let known: BTreeSet<String> = before.iter().flat_map(unrecognized_formats).collect();
-    let mut warnings: Vec<String> = unrecognized_formats(&spec)
+    unrecognized_formats(&spec)
         .into_iter()
         .filter(|format| !known.contains(format))
         .map(|format| format!("unrecognized format {}", quote(&format)))
-        .collect();
-    if before.is_none_or(|before| before != spec) {
-        warnings.extend(not_yet_enforced(&spec));
-    }
-    warnings
-}
-
-/// What this server keeps and publishes but does not act on. It must not go unnoticed.
-fn not_yet_enforced(spec: &Spec) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if schemas(spec)
-        .any(|schema| walk::any(schema, &|schema| schema.contains_key("x-kubernetes-validations")))
-    {
-        warnings.push(
-            "x-kubernetes-validations: this server does not enforce validation rules yet; objects that violate \
-             them are accepted"
-                .to_owned(),
-        );
-    }
-    warnings
+        .collect()
 }
 
 fn schemas(spec: &Spec) -> impl Iterator<Item = &Value> {

@@ -3,11 +3,11 @@
 //! Source: <https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema>
 
 mod defaults;
+mod expressions;
 mod extensions;
 mod metadata;
 mod nested;
 mod openapi;
-pub(super) mod path;
 mod rules;
 mod structural;
 mod unsupported;
@@ -66,6 +66,10 @@ pub(super) fn validate(schema: &Value, has_status: bool, path: &Path) -> FieldEr
         errors.extend(structure(schema, keywords, &at));
     }
     errors.extend(openapi::validate(keywords, &at));
+    // Rules are only looked at in a schema that is sound itself.
+    if unsupported.is_none() && errors.is_empty() {
+        errors.extend(expressions::validate(schema, &at));
+    }
     // What cannot be read at all is mostly told of by the checks above, in better words.
     if let Some(why) = unsupported.filter(|_| errors.is_empty()) {
         errors.push(FieldError::invalid(&at, "", why));

@@ -3,7 +3,8 @@
 use ironclad_api::field::{FieldError, FieldErrors, Path};
 use serde_json::Value;
 
-use super::{Keywords, many, path as schema_path, text};
+use super::{Keywords, many, text};
+use crate::validation_rules::path as schema_path;
 
 const NAME: &str = "x-kubernetes-validations";
 const REASONS: [&str; 4] =

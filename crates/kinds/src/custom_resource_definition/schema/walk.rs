@@ -26,10 +26,3 @@ fn inner<'s>(keywords: &'s Keywords, visit: &mut dyn FnMut(&'s Keywords)) {
         .for_each(|schema| inner(schema, visit));
     MAPS.iter().flat_map(|name| named(keywords, name)).for_each(|(_, schema)| inner(schema, visit));
 }
-
-/// Whether any of them is like that.
-pub(crate) fn any(schema: &Value, is_so: &dyn Fn(&Keywords) -> bool) -> bool {
-    let mut found = false;
-    each(schema, &mut |keywords| found |= is_so(keywords));
-    found
-}
