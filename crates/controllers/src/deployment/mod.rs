@@ -66,15 +66,12 @@ fn matching_deployments(set: &ObjectMeta, cache: &dyn Cache) -> Vec<ObjectKey> {
 }
 
 fn deployments_of_pod(entry: &ironclad_api::Entry, cache: &dyn Cache) -> Vec<ObjectKey> {
-    let pod = entry.typed::<k8s_openapi::api::core::v1::Pod>();
-    let owner = pod.as_ref().and_then(|pod| ownership::controller_of(&pod.metadata));
-    let Some(owner) = owner.filter(|owner| owner.kind == "ReplicaSet") else { return Vec::new() };
-    let key = ObjectKey::new(entry.key.namespace.clone(), owner.name.clone());
-    let Some(set) = cache.get_as::<ReplicaSet>(&REPLICA_SETS.group_resource(), &key) else {
-        return Vec::new();
+    let owner = |entry: &ironclad_api::Entry, kind: &str| {
+        let owner = entry.ties().controller.as_ref().filter(|owner| &*owner.kind == kind)?;
+        Some(ObjectKey::new(entry.key.namespace.clone(), &*owner.name))
     };
-    let owner = ownership::controller_of(&set.metadata).filter(|owner| owner.kind == KIND);
-    owner.map(|owner| ObjectKey::new(key.namespace, owner.name.clone())).into_iter().collect()
+    let set = owner(entry, "ReplicaSet").and_then(|key| cache.get(&REPLICA_SETS.group_resource(), &key));
+    set.and_then(|set| owner(&set, KIND)).into_iter().collect()
 }
 
 /// A deployment as the decisions need it.
@@ -113,7 +110,7 @@ fn claim_sets(
     let selector = Selector::new(&spec.selector);
     let reference = ownership::controller_reference(API_VERSION, KIND, meta);
     let (mut owned, mut writes) = (Vec::new(), Vec::new());
-    for set in cache.list_as::<ReplicaSet>(&REPLICA_SETS.group_resource(), meta.namespace.as_deref()) {
+    for set in ownership::claimable::<ReplicaSet>(cache, REPLICA_SETS, meta) {
         match claim(meta, &set.metadata, selector.matches(set.metadata.labels.as_ref())) {
             Claim::Owned => owned.push(set),
             Claim::Adopt => writes.push(ownership::adopt(REPLICA_SETS, &set.metadata, &reference)),

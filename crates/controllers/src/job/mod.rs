@@ -23,6 +23,7 @@ mod verdict;
 use std::sync::Arc;
 
 use ironclad_api::ObjectKey;
+use ironclad_api::ties::Manager;
 use ironclad_client::typed::CacheExt;
 use ironclad_client::{Cache, Change};
 use ironclad_control::{Controller, Plan, View, Watch};
@@ -74,6 +75,11 @@ fn is_foreign(manager: Option<&str>) -> bool {
 /// it; and the namespace's orphans if it is one.
 fn keys_of_pod(change: &Change, cache: &dyn Cache) -> Vec<ObjectKey> {
     let versions = [&change.old, &change.new].into_iter().flatten();
+    let concerns = |owner: &Manager| &*owner.kind == KIND;
+    // Most pods are somebody else's, and need not be decoded to see it.
+    if !versions.clone().any(|entry| entry.ties().controller.as_deref().is_none_or(concerns)) {
+        return Vec::new();
+    }
     let versions: Vec<Arc<Pod>> = versions.filter_map(|entry| entry.typed()).collect();
     let namespace = &change.entry().key.namespace;
     let mut keys = Vec::new();

@@ -28,17 +28,15 @@ const HEADLESS: &str = "service.kubernetes.io/headless";
 /// The services that select a pod, before or after a change that their endpoints show.
 fn watch_pods() -> Watch {
     Watch::new(PODS.group_resource(), |change, cache| {
-        let mut keys = Vec::new();
-        if !shows(change) {
-            return keys;
-        }
         let namespace = change.entry().key.namespace.as_str();
         let services = cache.list_as::<Service>(&SERVICES.group_resource(), Some(namespace));
+        let mut keys = Vec::new();
         for entry in [&change.old, &change.new].into_iter().flatten() {
             let selecting = services.iter().filter(|service| selects(service, &entry.labels));
             keys.extend(selecting.map(|service| key_of(&service.metadata)));
         }
-        keys
+        // Pods that no service selects are not even decoded.
+        if keys.is_empty() || !shows(change) { Vec::new() } else { keys }
     })
 }
 
@@ -81,14 +79,11 @@ fn managed(cache: &dyn Cache, key: &ObjectKey) -> Option<Arc<Service>> {
 
 /// The pods that a service selects and that have an address and have not finished, in key order.
 fn selected_pods(cache: &dyn Cache, service: &Service) -> Vec<Arc<Pod>> {
-    let no_labels = BTreeMap::new();
-    let pods = cache.list_as::<Pod>(&PODS.group_resource(), service.metadata.namespace.as_deref());
-    let wanted = |pod: &Arc<Pod>| {
-        selects(service, pod.metadata.labels.as_ref().unwrap_or(&no_labels))
-            && !pods::is_finished(pod)
-            && !addresses(pod).is_empty()
-    };
-    pods.into_iter().filter(wanted).collect()
+    let pods = cache.list(&PODS.group_resource(), service.metadata.namespace.as_deref());
+    // Only those that are selected are decoded.
+    let selected = pods.iter().filter(|entry| selects(service, &entry.labels));
+    let wanted = |pod: &Arc<Pod>| !pods::is_finished(pod) && !addresses(pod).is_empty();
+    selected.filter_map(|entry| entry.typed()).filter(wanted).collect()
 }
 
 fn addresses(pod: &Pod) -> Vec<IpAddr> {
