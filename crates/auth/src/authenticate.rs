@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rustls_pki_types::CertificateDer;
 
 pub mod bootstrap_tokens;
+pub mod jwt;
 pub mod legacy_service_account;
 pub mod recent;
 pub mod service_account;

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
-use http::{Request, Response};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use ironclad_api::status::Response as Unreadable;
 use ironclad_api::{GroupResource, Status};
 use ironclad_env::{Env, EnvironmentExt};
+use ironclad_pki::tls::CertificateSlot;
 use parking_lot::Mutex;
 
 use crate::connection::Connections;
@@ -55,17 +56,30 @@ impl Deadline {
     }
 }
 
-/// Posts JSON to endpoints. One for the whole process.
+/// Posts JSON to endpoints. One for the whole process, and one for each identity that calls as somebody.
 pub struct Caller {
     env: Env,
     resolver: Arc<dyn Resolver>,
+    identity: Identity,
     /// The one called last stands last.
     endpoints: Mutex<Vec<(Endpoint, Arc<Connections>)>>,
 }
 
+/// Who calls. The default is nobody.
+#[derive(Clone, Default)]
+pub struct Identity {
+    pub certificate: Option<Arc<CertificateSlot>>,
+    pub bearer_token: Option<String>,
+}
+
 impl Caller {
     pub fn new(env: Env, resolver: Arc<dyn Resolver>) -> Arc<Self> {
-        Arc::new(Self { env, resolver, endpoints: Mutex::default() })
+        Self::identified(env, resolver, Identity::default())
+    }
+
+    /// Shows the identity to every endpoint.
+    pub fn identified(env: Env, resolver: Arc<dyn Resolver>, identity: Identity) -> Arc<Self> {
+        Arc::new(Self { env, resolver, identity, endpoints: Mutex::default() })
     }
 
     pub fn env(&self) -> &Env {
@@ -79,6 +93,20 @@ impl Caller {
         body: Bytes,
         deadline: Deadline,
     ) -> Result<Bytes, CallError> {
+        self.call(endpoint, Some(body), deadline).await
+    }
+
+    /// The document at an endpoint.
+    pub async fn get(&self, endpoint: &Endpoint, deadline: Deadline) -> Result<Bytes, CallError> {
+        self.call(endpoint, None, deadline).await
+    }
+
+    async fn call(
+        &self,
+        endpoint: &Endpoint,
+        body: Option<Bytes>,
+        deadline: Deadline,
+    ) -> Result<Bytes, CallError> {
         let connections = self.connections(endpoint)?;
         let parts = &connections.parts;
         let target = match (parts.path.as_str(), deadline.query()) {
@@ -86,7 +114,7 @@ impl Caller {
             (path, query) => format!("{path}{query}"),
         };
         let url = format!("https://{}{target}", parts.authority);
-        let request = || request(&parts.authority, &target, body.clone());
+        let request = || self.request(&parts.authority, &target, body.clone());
         // The URL must make a request before one is sent.
         request().map_err(|error| CallError::Unusable(format!("Unparsable URL: \"{url}\": {error}")))?;
         let call = self.exchange(&connections, || request().unwrap_or_default());
@@ -116,22 +144,35 @@ impl Caller {
             endpoints.push(found);
             return Ok(connections);
         }
-        let made = Arc::new(Connections::new(endpoint)?);
+        let made = Arc::new(Connections::new(endpoint, self.identity.certificate.clone())?);
         if endpoints.len() >= MAX_ENDPOINTS {
             endpoints.remove(0);
         }
         endpoints.push((endpoint.clone(), made.clone()));
         Ok(made)
     }
-}
 
-fn request(authority: &str, target: &str, body: Bytes) -> Result<Request<Full<Bytes>>, http::Error> {
-    Request::post(target)
-        .header(HOST, authority)
-        .header(ACCEPT, "application/json, */*")
-        .header(CONTENT_TYPE, JSON)
-        .header(USER_AGENT, AGENT)
-        .body(Full::new(body))
+    fn request(
+        &self,
+        authority: &str,
+        target: &str,
+        body: Option<Bytes>,
+    ) -> Result<Request<Full<Bytes>>, http::Error> {
+        let method = if body.is_some() { Method::POST } else { Method::GET };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(target)
+            .header(HOST, authority)
+            .header(ACCEPT, "application/json, */*")
+            .header(USER_AGENT, AGENT);
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, JSON);
+        }
+        if let Some(token) = &self.identity.bearer_token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        request.body(Full::new(body.unwrap_or_default()))
+    }
 }
 
 /// What came back.

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use ironclad_env::Env;
+use ironclad_pki::tls::CertificateSlot;
 use parking_lot::Mutex;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -44,11 +45,11 @@ struct Idle {
 }
 
 impl Connections {
-    pub fn new(endpoint: &Endpoint) -> Result<Self, CallError> {
+    pub fn new(endpoint: &Endpoint, identity: Option<Arc<CertificateSlot>>) -> Result<Self, CallError> {
         Ok(Self {
             parts: endpoint.parts()?,
             place: endpoint.place.clone(),
-            tls: Arc::new(trust::client_config(&endpoint.ca_bundle)?),
+            tls: Arc::new(trust::client_config(&endpoint.ca_bundle, identity)?),
             idle: Mutex::default(),
         })
     }

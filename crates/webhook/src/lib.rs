@@ -17,7 +17,7 @@ pub mod resolver;
 pub mod testing;
 mod trust;
 
-pub use caller::{Caller, Deadline};
+pub use caller::{Caller, Deadline, Identity};
 pub use endpoint::{ClientConfig, Endpoint, Place, ServiceReference};
 pub use error::CallError;
 pub use resolver::Resolver;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ironclad_pki::certificate::Certificate;
 use ironclad_pki::pem;
-use ironclad_pki::tls::{self, HTTP1};
+use ironclad_pki::tls::{self, CertificateSlot, HTTP1};
 use jiff::Timestamp;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
@@ -16,7 +16,10 @@ use crate::error::CallError;
 
 /// A client that believes servers whose certificates lead to one of the bundle's; to one of
 /// this machine's if the bundle is empty.
-pub(crate) fn client_config(ca_bundle: &[u8]) -> Result<ClientConfig, CallError> {
+pub(crate) fn client_config(
+    ca_bundle: &[u8],
+    identity: Option<Arc<CertificateSlot>>,
+) -> Result<ClientConfig, CallError> {
     let unusable = |why: &str| CallError::Unusable(format!("unable to load root certificates: {why}"));
     let roots = match ca_bundle {
         [] => tls::system_roots(),
@@ -25,10 +28,11 @@ pub(crate) fn client_config(ca_bundle: &[u8]) -> Result<ClientConfig, CallError>
     let config = ClientConfig::builder_with_provider(tls::provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| unusable(&error.to_string()))?;
-    let mut config = config
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Verifier::new(roots)))
-        .with_no_client_auth();
+    let config = config.dangerous().with_custom_certificate_verifier(Arc::new(Verifier::new(roots)));
+    let mut config = match identity {
+        Some(identity) => config.with_client_cert_resolver(identity),
+        None => config.with_no_client_auth(),
+    };
     config.alpn_protocols = HTTP1.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(config)
 }

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use ironclad_api::goprint::quote;
 use ironclad_api::status::Status;
-use ironclad_api::validation::name::subdomain;
-use ironclad_api::{FieldError, Path};
+use ironclad_api::Path;
+use ironclad_api::validation::path::domain_prefixed_path;
 use ironclad_engine::engine::forbidden;
 use ironclad_engine::{Attributes, User};
 
@@ -207,7 +207,7 @@ fn extra_fault(key: &str, values: &[String]) -> Option<String> {
     if key.is_empty() {
         return Some("impersonating the empty string key in extra is not allowed".into());
     }
-    if let Some(fault) = ironclad_api::field::aggregate(&path_faults(key)) {
+    if let Some(fault) = ironclad_api::field::aggregate(&domain_prefixed_path(&Path::new("extra.key"), key)) {
         return Some(format!("impersonating an invalid key in extra is not allowed: {fault}"));
     }
     if key.chars().any(char::is_uppercase) {
@@ -220,24 +220,4 @@ fn extra_fault(key: &str, values: &[String]) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// A key must be a domain's name, a slash and a path.
-fn path_faults(key: &str) -> Vec<FieldError> {
-    const PATH: &str = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
-    let field = Path::new("extra.key");
-    let Some((domain, path)) =
-        key.split_once('/').filter(|(domain, path)| !domain.is_empty() && !path.is_empty())
-    else {
-        let why = "must be a domain-prefixed path (such as \"acme.io/foo\")";
-        return vec![FieldError::invalid(&field, key, why)];
-    };
-    let mut faults: Vec<FieldError> =
-        subdomain(domain, false).into_iter().map(|why| FieldError::invalid(&field, domain, why)).collect();
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&byte);
-    if !path.bytes().all(good) {
-        let why = format!("Invalid path (regex used for validation is '{PATH}')");
-        faults.push(FieldError::invalid(&field, path, why));
-    }
-    faults
 }

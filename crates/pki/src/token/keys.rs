@@ -88,7 +88,7 @@ pub(super) fn open<C: DeserializeOwned + Clone>(
 
 /// The `iss` of a compact JWT. Not verified: good only for asking whether it
 /// is worth verifying.
-fn unverified_issuer(token: &str) -> Option<String> {
+pub(super) fn unverified_issuer(token: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Issuer {
         #[serde(default)]

@@ -46,7 +46,8 @@ impl TokenSigner {
         self.sign_claims(&claims(&self.issuer, grant, id, now))
     }
 
-    pub(super) fn sign_claims(&self, claims: &impl Serialize) -> Result<String, TokenError> {
+    /// Any claims at all, with the signer's key.
+    pub fn sign_claims(&self, claims: &impl Serialize) -> Result<String, TokenError> {
         let header = Header { typ: None, kid: Some(self.key_id.clone()), ..Header::new(Algorithm::ES256) };
         jsonwebtoken::encode(&header, claims, &self.key)
             .map_err(|error| TokenError::Sign { reason: error.to_string() })

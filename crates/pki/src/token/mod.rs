@@ -10,6 +10,7 @@
 
 mod claims;
 mod discovery;
+mod foreign;
 mod keys;
 mod legacy;
 mod mint;
@@ -19,6 +20,7 @@ use thiserror::Error;
 
 pub use claims::{Binding, ObjectRef};
 pub use discovery::{DISCOVERY_PATH, DiscoveryError, JWKS_PATH, jwks, openid_configuration};
+pub use foreign::{ForeignError, ForeignKeys, named_issuer};
 pub use keys::VerificationKey;
 pub use legacy::{LEGACY_ISSUER, LegacyToken};
 pub use mint::{Grant, TokenSigner};
