@@ -10,16 +10,16 @@ mod expressions;
 mod matching;
 mod pass;
 mod plugins;
-mod policy;
-mod reading;
-mod versions;
-mod webhooks;
 pub mod pod_security;
+mod policy;
 mod rbac_escalation;
+mod reading;
 #[cfg(test)]
 mod small_cluster;
 #[cfg(test)]
 mod testing;
+mod versions;
+mod webhooks;
 
 use std::sync::Arc;
 

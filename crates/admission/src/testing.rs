@@ -31,11 +31,7 @@ impl<'a> Ask<'a> {
 
 /// What the plugin makes of the object in its first round, in a cluster with these objects (group, plural,
 /// object).
-pub fn mutate(
-    plugin: &dyn Plugin,
-    objects: &[(&str, &str, Value)],
-    ask: Ask<'_>,
-) -> Result<Object, Status> {
+pub fn mutate(plugin: &dyn Plugin, objects: &[(&str, &str, Value)], ask: Ask<'_>) -> Result<Object, Status> {
     let world = Objects::default();
     objects.iter().for_each(|(group, resource, object)| world.put(group, resource, object.clone()));
     let env = SimEnv::new(1).shared();

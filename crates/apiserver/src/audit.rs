@@ -1,10 +1,11 @@
-//! The audit log: one JSON line per request at the level Metadata. Bodies are never
-//! written, so secrets cannot leak into it. It does not go through tracing: no filter may
-//! drop a line.
+//! The audit log: JSON lines of what was asked, by whom, and what came of it. How much is
+//! written is a [`Policy`]; the one that is built in never writes bodies, so secrets cannot
+//! leak into it. It does not go through tracing: no filter may drop a line.
 //! Source: <https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/>
 
 mod file;
 mod policy;
+mod tap;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,17 +14,21 @@ use std::sync::Arc;
 use ironclad_api::status::Status;
 use ironclad_engine::User;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::impersonate::Impersonated;
 use crate::request_info::RequestInfo;
 
 pub use file::{Log, Settings};
-pub use policy::is_logged;
+pub use policy::{Level, Policy, Verdict};
+pub use tap::{Tap, object_of};
 
 /// How far a request had come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
+    /// It is known who asks for what.
+    RequestReceived,
     /// A long-running answer has begun.
     ResponseStarted,
     ResponseComplete,
@@ -45,6 +50,9 @@ pub struct Record {
     pub code: u16,
     /// The answer, where it is an error.
     pub failure: Option<Status>,
+    /// What was sent, and the answer, where the policy wants them.
+    pub request_object: Option<Box<RawValue>>,
+    pub response_object: Option<Box<RawValue>>,
 }
 
 /// `audit.k8s.io/v1` Event.
@@ -53,7 +61,7 @@ pub struct Record {
 struct Event<'a> {
     kind: &'static str,
     api_version: &'static str,
-    level: &'static str,
+    level: Level,
     #[serde(rename = "auditID")]
     audit_id: &'a str,
     stage: Stage,
@@ -71,7 +79,13 @@ struct Event<'a> {
     user_agent: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     object_ref: Option<ObjectRef<'a>>,
-    response_status: ResponseStatus<'a>,
+    /// Before there is an answer, nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_status: Option<ResponseStatus<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_object: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_object: Option<&'a RawValue>,
     request_received_timestamp: String,
     stage_timestamp: String,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -132,13 +146,23 @@ impl Record {
         (!constraint.is_empty()).then_some(AuthenticationMetadata { impersonation_constraint: constraint })
     }
 
-    /// The line of the log, newline included.
-    pub fn line(&self, info: &RequestInfo, stage: Stage, now: Timestamp) -> Vec<u8> {
+    fn response_status(&self, stage: Stage) -> Option<ResponseStatus<'_>> {
         let failure = self.failure.as_ref();
+        (stage != Stage::RequestReceived).then(|| ResponseStatus {
+            metadata: serde_json::Map::new(),
+            status: if failure.is_some() { "Failure" } else { "" },
+            message: failure.map_or("", |status| &status.message),
+            reason: failure.map_or("", |status| status.reason.as_str()),
+            code: self.code,
+        })
+    }
+
+    /// The line of the log, newline included.
+    pub fn line(&self, info: &RequestInfo, level: Level, stage: Stage, now: Timestamp) -> Vec<u8> {
         let event = Event {
             kind: "Event",
             api_version: "audit.k8s.io/v1",
-            level: "Metadata",
+            level,
             audit_id: &self.audit_id,
             stage,
             request_uri: &self.uri,
@@ -149,13 +173,9 @@ impl Record {
             source_ips: &self.source_ips,
             user_agent: &self.user_agent,
             object_ref: object_ref(info),
-            response_status: ResponseStatus {
-                metadata: serde_json::Map::new(),
-                status: if failure.is_some() { "Failure" } else { "" },
-                message: failure.map_or("", |status| &status.message),
-                reason: failure.map_or("", |status| status.reason.as_str()),
-                code: self.code,
-            },
+            response_status: self.response_status(stage),
+            request_object: self.request_object.as_deref(),
+            response_object: self.response_object.as_deref(),
             request_received_timestamp: micro_time(self.received),
             stage_timestamp: micro_time(now),
             annotations: &self.annotations,
@@ -214,8 +234,15 @@ mod tests {
             annotations: BTreeMap::from([("authorization.k8s.io/decision".into(), "allow".into())]),
             code: 404,
             failure: Some(Status::not_found(&ironclad_api::GroupResource::new("", "secrets"), "b")),
+            request_object: None,
+            response_object: None,
         };
-        let line = record.line(&info.expect("readable"), Stage::ResponseComplete, Timestamp::UNIX_EPOCH);
+        let line = record.line(
+            &info.expect("readable"),
+            Level::Metadata,
+            Stage::ResponseComplete,
+            Timestamp::UNIX_EPOCH,
+        );
         let got: serde_json::Value = serde_json::from_slice(&line).expect("JSON");
         assert_eq!(
             got,

@@ -2,10 +2,13 @@
 //! Source: <https://kubernetes.io/docs/reference/instrumentation/metrics/>
 
 mod process;
+mod state;
 
 use std::time::Duration;
 
 use http::StatusCode;
+use ironclad_api::GroupVersionResource;
+use ironclad_engine::Kinds;
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -13,6 +16,7 @@ use prometheus::{
 
 use crate::reply::{self, Reply};
 use crate::request_info::RequestInfo;
+use crate::version::Version;
 
 /// Upstream's buckets, in seconds, thinned out: each costs memory for every kind and verb.
 const SECONDS: [f64; 15] =
@@ -31,6 +35,7 @@ pub struct Metrics {
     pub handshake_failures: IntCounter,
     pub panics: IntCounter,
     pub terminated: IntCounterVec,
+    watch_events: IntCounterVec,
 }
 
 impl Metrics {
@@ -67,6 +72,10 @@ impl Metrics {
             ),
             &["component", "code"],
         )?;
+        let watch_events = IntCounterVec::new(
+            Opts::new("apiserver_watch_events_total", "Number of events sent in watch clients"),
+            &["group", "version", "resource"],
+        )?;
         let connections = IntGauge::new("ironclad_open_connections", "Number of open client connections.")?;
         let tunnels = IntGauge::new(
             "ironclad_open_tunnels",
@@ -82,6 +91,7 @@ impl Metrics {
         registry.register(Box::new(long_running.clone()))?;
         registry.register(Box::new(in_flight.clone()))?;
         registry.register(Box::new(terminated.clone()))?;
+        registry.register(Box::new(watch_events.clone()))?;
         registry.register(Box::new(connections.clone()))?;
         registry.register(Box::new(tunnels.clone()))?;
         registry.register(Box::new(handshake_failures.clone()))?;
@@ -97,6 +107,7 @@ impl Metrics {
             handshake_failures,
             panics,
             terminated,
+            watch_events,
         })
     }
 
@@ -107,6 +118,11 @@ impl Metrics {
         if !request.long_running {
             self.seconds.with_label_values(&[a, b, c, d, e, f, g, "apiserver"]).observe(took.as_secs_f64());
         }
+    }
+
+    /// What counts the events of one watch.
+    pub fn watch_events(&self, resource: &GroupVersionResource) -> IntCounter {
+        self.watch_events.with_label_values(&[&*resource.group, &*resource.version, &*resource.resource])
     }
 
     /// Counts a stream until the result is dropped.
@@ -122,11 +138,12 @@ impl Metrics {
     }
 
     /// The page that a scraper reads.
-    pub fn page(&self) -> Reply {
+    pub fn page(&self, kinds: &Kinds, version: &Version) -> Reply {
         let mut page = Vec::with_capacity(64 * 1024);
         let families = self.registry.gather();
         // Writing to a Vec cannot fail.
         let _ = TextEncoder::new().encode(&families, &mut page);
+        state::write(&mut page, kinds, version);
         process::write(&mut page);
         reply::bytes(200, "text/plain; version=0.0.4; charset=utf-8", page)
     }
@@ -215,7 +232,7 @@ mod tests {
         let streaming = metrics.streaming(&Answered { long_running: true, ..answered(true) });
         let read = || {
             let body = metrics
-                .page()
+                .page(&Kinds::default(), &Version::new("0", "2026-01-01T00:00:00Z"))
                 .into_body()
                 .collect()
                 .now_or_never()
@@ -234,6 +251,9 @@ mod tests {
         );
         check("process_resident_memory_bytes ");
         check("process_cpu_seconds_total ");
+        check(
+            "kubernetes_build_info{build_date=\"2026-01-01T00:00:00Z\",compiler=\"rustc\",git_commit=\"0\"",
+        );
         drop(streaming);
         assert!(read().contains("apiserver_longrunning_requests{") && !page.is_empty());
     }

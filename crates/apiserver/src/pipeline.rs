@@ -14,9 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER, USER_AGENT};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER, USER_AGENT};
 use http::{Request, Version};
 use http_body::Body;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use ironclad_api::GroupResource;
 use ironclad_api::duration;
@@ -28,7 +29,7 @@ use ironclad_engine::{Context, Decision, User};
 use ironclad_env::EnvironmentExt;
 
 use crate::aggregation;
-use crate::audit::{Record, Stage, is_logged};
+use crate::audit::{self, Level, Record, Stage, Tap, Verdict};
 use crate::fairness::{Class, Seated, TooMany};
 use crate::impersonate::impersonate;
 use crate::listen::Connection;
@@ -63,6 +64,9 @@ struct Exchange {
     /// How long it may wait for its turn.
     queued_at_most: Duration,
     class: Option<Class>,
+    /// How much of it is logged.
+    verdict: Verdict,
+    tap: Tap,
 }
 
 /// Answers one request. Never fails: every error is a reply.
@@ -121,6 +125,8 @@ fn begin(
         annotations: BTreeMap::new(),
         code: 0,
         failure: None,
+        request_object: None,
+        response_object: None,
     };
     Ok(Exchange {
         accepted: accept::accept_error(headers, &query),
@@ -128,6 +134,8 @@ fn begin(
         started: shared.env.elapsed(),
         queued_at_most: REQUEST_TIMEOUT,
         class: None,
+        verdict: Verdict::default(),
+        tap: Tap::default(),
         known_resource: false,
         info,
         query,
@@ -231,6 +239,9 @@ async fn admit(
 ) -> Result<Result<Held, TooMany>, Status> {
     let is_h2 = request.version() == Version::HTTP_2;
     let identified = shared.identification.identify(&connection.peer, request.headers_mut()).await;
+    let policy = shared.audit.as_ref().map(|log| &*log.policy);
+    let known = identified.as_deref().ok();
+    exchange.verdict = policy.map(|policy| policy.verdict(&exchange.info, known)).unwrap_or_default();
     let user = identified.map_err(|reason| {
         tracing::debug!(address = %connection.address, reason, "a request was not authenticated");
         close_h2(connection, is_h2);
@@ -241,6 +252,10 @@ async fn admit(
         close_h2(connection, is_h2);
     }
     exchange.record.user = Some(user.clone());
+    log(shared, exchange, Stage::RequestReceived).await;
+    if exchange.verdict.level >= Level::Request && exchange.info.resource.is_some() {
+        request.extensions_mut().insert(exchange.tap.clone());
+    }
     let asked = || exchange.info.attributes(user.clone());
     let impersonated = impersonate(&*shared.authorizer, asked, request.headers_mut()).await?;
     let acting = impersonated.as_ref().map(|impersonated| impersonated.user.clone());
@@ -341,41 +356,63 @@ async fn finish(
     shared.metrics.answered(&answered, reply.status(), shared.env.elapsed().saturating_sub(exchange.started));
     if streams {
         let counted = shared.metrics.streaming(&answered);
-        audit(shared, &exchange, Stage::ResponseStarted).await;
+        log(shared, &exchange, Stage::ResponseStarted).await;
         let (parts, body) = reply.into_parts();
         let end = AuditEnd::new(shared, exchange);
         return Reply::from_parts(parts, reply::guarded(body, (counted, end)));
     }
-    audit(shared, &exchange, stage).await;
+    let reply = keep_objects(&mut exchange, reply).await;
+    log(shared, &exchange, stage).await;
     reply
 }
 
-async fn audit(shared: &Shared, exchange: &Exchange, stage: Stage) {
+async fn log(shared: &Shared, exchange: &Exchange, stage: Stage) {
     let Some(log) = &shared.audit else { return };
-    if is_logged(&exchange.info, exchange.record.code) {
-        log.write(exchange.record.line(&exchange.info, stage, shared.env.now())).await;
+    if exchange.verdict.writes(stage, exchange.record.code) {
+        let level = exchange.verdict.level;
+        log.write(exchange.record.line(&exchange.info, level, stage, shared.env.now())).await;
     }
+}
+
+/// Keeps what was sent and answered, where the policy wants it. Such an answer is put together whole.
+async fn keep_objects(exchange: &mut Exchange, reply: Reply) -> Reply {
+    let Verdict { level, omit_managed_fields, .. } = exchange.verdict;
+    if level < Level::Request || exchange.info.resource.is_none() {
+        return reply;
+    }
+    exchange.record.request_object = audit::object_of(&exchange.tap.take(), omit_managed_fields);
+    let is_json = reply.headers().get(CONTENT_TYPE).is_some_and(|known| known == "application/json");
+    if level < Level::RequestResponse || !is_json || reply.headers().contains_key(CONTENT_ENCODING) {
+        return reply;
+    }
+    let (parts, body) = reply.into_parts();
+    // Our own bodies do not break off.
+    let whole = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    exchange.record.response_object = audit::object_of(&whole, omit_managed_fields);
+    Reply::from_parts(parts, reply::full(whole))
 }
 
 /// Writes the end of a stream into the audit log when it is dropped.
 struct AuditEnd {
-    log: Option<crate::audit::Log>,
+    log: Option<audit::Log>,
     env: ironclad_env::Env,
     info: RequestInfo,
+    level: Level,
     record: Record,
 }
 
 impl AuditEnd {
     fn new(shared: &Shared, exchange: Exchange) -> Self {
-        let log = shared.audit.clone().filter(|_| is_logged(&exchange.info, exchange.record.code));
-        Self { log, env: shared.env.clone(), info: exchange.info, record: exchange.record }
+        let Exchange { verdict, info, record, .. } = exchange;
+        let log = shared.audit.clone().filter(|_| verdict.writes(Stage::ResponseComplete, record.code));
+        Self { log, env: shared.env.clone(), info, level: verdict.level, record }
     }
 }
 
 impl Drop for AuditEnd {
     fn drop(&mut self) {
         if let Some(log) = &self.log {
-            log.write_now(self.record.line(&self.info, Stage::ResponseComplete, self.env.now()));
+            log.write_now(self.record.line(&self.info, self.level, Stage::ResponseComplete, self.env.now()));
         }
     }
 }

@@ -29,7 +29,7 @@ pub async fn serve(
     match path.trim_end_matches('/') {
         "" => Ok(reply::value(200, &indented, &json!({"paths": index(shared)}))),
         "/version" => Ok(reply::value(200, &indented, &shared.version)),
-        "/metrics" => Ok(shared.metrics.page()),
+        "/metrics" => Ok(shared.metrics.page(&shared.engine.registry().kinds(), &shared.version)),
         "/.well-known/openid-configuration" => {
             Ok(document(shared.oidc.as_ref().map(|oidc| &oidc.configuration), "application/json"))
         }

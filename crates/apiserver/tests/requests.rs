@@ -254,7 +254,8 @@ async fn nobody_gets_further_than_they_may() {
         namespace \"default\"";
     check(c, ask("GET", CM).header("impersonate-user", "jane"), 403, "Forbidden", message).await;
     // The refusal of the narrowest mode that there is for such a user.
-    let message = "forbidden: User \"system:anonymous\" cannot impersonate-on:user-info:get path \"/version\"";
+    let message =
+        "forbidden: User \"system:anonymous\" cannot impersonate-on:user-info:get path \"/version\"";
     check(
         c,
         ask("GET", "/version").header("impersonate-user", "jane").anonymously(),

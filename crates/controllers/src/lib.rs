@@ -4,13 +4,14 @@
 //! [`Plan`](ironclad_control::Plan); see `ironclad_control` for what the runner
 //! guarantees around it.
 
-pub mod certificates;
-pub mod bootstrap_tokens;
 pub mod amounts;
+pub mod bootstrap_tokens;
+pub mod certificates;
 pub mod cluster_role_aggregation;
 pub mod cron_job;
 pub mod daemon_set;
 pub mod deployment;
+pub mod disruption;
 pub mod garbage_collector;
 pub mod history;
 pub mod job;
@@ -29,10 +30,10 @@ pub mod service_account;
 pub mod service_addresses;
 pub mod service_cidrs;
 pub mod service_endpoints;
-pub mod token_secrets;
 pub mod stateful_set;
 #[cfg(test)]
 mod testing;
+pub mod token_secrets;
 pub mod ttl_after_finished;
 pub mod volumes;
 
@@ -74,6 +75,8 @@ fn everywhere(settings: &Settings) -> Vec<Arc<dyn Controller>> {
         Arc::new(cron_job::CronJobController),
         Arc::new(daemon_set::DaemonSetController::default()),
         Arc::new(deployment::DeploymentController),
+        Arc::new(disruption::DisruptionController),
+        Arc::new(disruption::StaleDisruptions),
         Arc::new(service_endpoints::endpoints::EndpointsController),
         Arc::new(service_endpoints::slices::EndpointSlices),
         Arc::new(service_endpoints::mirroring::EndpointSliceMirroring),
@@ -94,6 +97,7 @@ fn everywhere(settings: &Settings) -> Vec<Arc<dyn Controller>> {
         Arc::new(stateful_set::StatefulSetController),
         Arc::new(ttl_after_finished::TtlAfterFinished),
         Arc::new(volumes::binder::PersistentVolumeBinder),
+        Arc::new(volumes::ephemeral::EphemeralVolumes),
         Arc::new(volumes::protection::AttributesClassProtection),
         Arc::new(volumes::protection::ClaimProtection),
         Arc::new(volumes::protection::VolumeProtection),

@@ -133,6 +133,11 @@ impl World {
             }
             Write::Patch { target, kind, patch } => {
                 let Some(standing) = self.standing(&target) else { return };
+                // Preconditions, which hold here.
+                let mut patch = patch;
+                if let Some(metadata) = patch.get_mut("metadata").and_then(Value::as_object_mut) {
+                    metadata.remove("resourceVersion");
+                }
                 let patched = match kind {
                     PatchKind::Strategic => {
                         let version = standing["apiVersion"].as_str().unwrap_or_default();

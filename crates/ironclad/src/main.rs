@@ -12,6 +12,7 @@ mod components;
 mod config;
 mod encryption_at_rest;
 mod failure;
+mod health;
 mod kubelet_certificates;
 mod logging;
 mod machine;

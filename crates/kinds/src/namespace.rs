@@ -51,6 +51,10 @@ impl Strategy for Namespace {
         name::label
     }
 
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+
     fn default(&self, namespace: &mut Object) {
         label_with_name(namespace);
     }

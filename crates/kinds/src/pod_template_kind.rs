@@ -47,6 +47,10 @@ impl Strategy for PodTemplate {
         &self.spec
     }
 
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+
     fn default(&self, object: &mut Object) {
         defaults::template(object_in(&mut object.0, "template"));
     }

@@ -13,8 +13,7 @@ use crate::columns::{age, name, text};
 use crate::fields::{immutable, items, text as of};
 use crate::node_labels;
 use crate::pod_template::rules::{resources, tolerations};
-use crate::resource_lists;
-use crate::spec::{object_at, spec, typed};
+use crate::spec::{spec, typed};
 
 pub struct RuntimeClass {
     spec: KindSpec,
@@ -49,12 +48,6 @@ impl Strategy for RuntimeClass {
 
     fn unconditional_update(&self) -> bool {
         false
-    }
-
-    fn default(&self, class: &mut Object) {
-        if let Some(overhead) = object_at(&mut class.0, "overhead") {
-            resource_lists::round(overhead, "podFixed");
-        }
     }
 
     fn validate(&self, new: &Object, old: Option<&Object>, _: &Preparation<'_>) -> Vec<FieldError> {

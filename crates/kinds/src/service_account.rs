@@ -75,6 +75,10 @@ impl Strategy for ServiceAccount {
     fn spec(&self) -> &KindSpec {
         &self.spec
     }
+
+    fn returns_deleted(&self) -> bool {
+        true
+    }
 }
 
 /// `POST .../serviceaccounts/NAME/token` (KEP-1205).

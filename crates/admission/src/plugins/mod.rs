@@ -26,8 +26,8 @@ use ironclad_engine::gate::{AdmissionOperation, AdmissionRequest};
 
 use crate::Step::{Plain, Waiting};
 use crate::pod_security::PodSecurity;
-use crate::rbac_escalation::RbacEscalation;
 use crate::policy::{MutatingAdmissionPolicy, ValidatingAdmissionPolicy};
+use crate::rbac_escalation::RbacEscalation;
 use crate::webhooks::{MutatingAdmissionWebhook, ValidatingAdmissionWebhook};
 use crate::{Cluster, Outside, Step};
 

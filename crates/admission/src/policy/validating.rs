@@ -52,7 +52,10 @@ impl Court<'_> {
         let (invocation, kind) = match policy.concern(self.request, self.cluster) {
             Ok(None) => return Ok(()),
             Ok(Some(concern)) => concern,
-            Err(why) => return Ok(self.misconfigured(policy, None, &why)),
+            Err(why) => {
+                self.misconfigured(policy, None, &why);
+                return Ok(());
+            }
         };
         let mut objects: Option<Versioned> = None;
         let mut collected = Collected::default();

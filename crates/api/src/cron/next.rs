@@ -56,7 +56,7 @@ impl Calendar {
                     clock.set(shown.date().at(0, 0, 0, 0))?;
                 }
                 clock.set(clock.shows()?.checked_add(1.day()).ok()?)?;
-                clock.to_midnight()?;
+                clock.rewind_to_midnight()?;
                 if clock.shows()?.day() == 1 {
                     continue 'wrap;
                 }
@@ -126,7 +126,7 @@ impl Clock<'_> {
     }
 
     /// A day that does not begin at midnight begins beside it.
-    fn to_midnight(&mut self) -> Option<()> {
+    fn rewind_to_midnight(&mut self) -> Option<()> {
         match i64::from(self.shows()?.hour()) {
             0 => {}
             hour if hour > 12 => self.at += (24 - hour) * 3600,

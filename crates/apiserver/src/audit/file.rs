@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 
+use super::Policy;
+
 /// Lines that wait to be written. When it is full, requests wait, as upstream's log in
 /// blocking mode: a line is not given up.
 const QUEUE: usize = 4096;
@@ -20,18 +22,20 @@ pub struct Settings {
     pub max_bytes: u64,
     /// So many files that were put aside are kept, as `<path>.1` (the youngest) and so on.
     pub keep: u32,
+    pub policy: Policy,
 }
 
 impl Settings {
     /// 100 MiB and ten old files, as kubeadm's users have it.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), max_bytes: 100 << 20, keep: 10 }
+        Self { path: path.into(), max_bytes: 100 << 20, keep: 10, policy: Policy::default() }
     }
 }
 
 /// The way to the writing thread.
 #[derive(Clone)]
 pub struct Log {
+    pub policy: Arc<Policy>,
     lines: mpsc::Sender<Vec<u8>>,
     lost: Arc<AtomicU64>,
 }
@@ -40,6 +44,7 @@ impl Log {
     /// Opens the file (mode 0600) and starts the thread. It ends when the last `Log` is
     /// dropped, after the lines that wait have been written.
     pub fn open(settings: Settings) -> io::Result<Self> {
+        let policy = Arc::new(settings.policy.clone());
         let mut rotating = Rotating::open(settings)?;
         let (lines, mut waiting) = mpsc::channel::<Vec<u8>>(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
@@ -54,7 +59,7 @@ impl Log {
                 }
             }
         })?;
-        Ok(Self { lines, lost })
+        Ok(Self { policy, lines, lost })
     }
 
     /// Waits while the queue is full.
@@ -140,7 +145,7 @@ mod tests {
     fn files_are_put_aside_and_the_oldest_dropped() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("logs/audit.log");
-        let settings = Settings { path: path.clone(), max_bytes: 10, keep: 2 };
+        let settings = Settings { max_bytes: 10, keep: 2, ..Settings::at(&path) };
         let mut rotating = Rotating::open(settings).expect("opens");
         for line in ["aaaaaa\n", "bbbbbb\n", "cc\n", "dddddd\n", "eeeeee\n"] {
             rotating.write(line.as_bytes()).expect("written");

@@ -1,28 +1,208 @@
-//! Which requests are logged: all but those that say nothing and come all the time.
+//! Which requests are logged, at which of their stages, and how much of them: an `audit.k8s.io/v1 Policy`, or the one
+//! that is built in.
+//! Source: <https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/#audit-policy>
 
-use crate::request_info::RequestInfo;
+use ironclad_api::yaml;
+use ironclad_engine::User;
+use serde::{Deserialize, Serialize};
+
+use super::Stage;
+use crate::request_info::{RequestInfo, ResourceInfo};
+
+/// How much of a request is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Level {
+    #[default]
+    None,
+    Metadata,
+    /// With the object that was sent.
+    Request,
+    /// With the answer too.
+    RequestResponse,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// Metadata of all requests but those that say nothing and come all the time.
+    #[default]
+    Standard,
+    Given(Rules),
+}
+
+/// A policy's file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rules {
+    api_version: String,
+    kind: String,
+    /// Of no meaning here, and allowed.
+    metadata: serde_json::Value,
+    rules: Vec<Rule>,
+    omit_stages: Vec<Stage>,
+    omit_managed_fields: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+struct Rule {
+    level: Level,
+    users: Vec<String>,
+    user_groups: Vec<String>,
+    verbs: Vec<String>,
+    resources: Vec<GroupResources>,
+    namespaces: Vec<String>,
+    #[serde(rename = "nonResourceURLs")]
+    paths: Vec<String>,
+    omit_stages: Vec<Stage>,
+    omit_managed_fields: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+struct GroupResources {
+    group: String,
+    resources: Vec<String>,
+    resource_names: Vec<String>,
+}
+
+/// What the policy says of one request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    pub level: Level,
+    omit_stages: Vec<Stage>,
+    pub omit_managed_fields: bool,
+    /// Whether it is written only if it fails.
+    failures_only: bool,
+}
+
+impl Verdict {
+    /// `code` is the answer's; 0 before there is one.
+    pub fn writes(&self, stage: Stage, code: u16) -> bool {
+        self.level > Level::None && !self.omit_stages.contains(&stage) && (!self.failures_only || code >= 400)
+    }
+}
+
+impl Policy {
+    /// Reads a policy's file, YAML or JSON. The error says what is wrong with it.
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        let decoded = yaml::decode(text).map_err(|error| error.to_string())?;
+        let rules: Rules = serde_json::from_value(decoded.value).map_err(|error| error.to_string())?;
+        if (rules.api_version.as_str(), rules.kind.as_str()) != ("audit.k8s.io/v1", "Policy") {
+            return Err(format!(
+                "it is a {} of {}, and must be a Policy of audit.k8s.io/v1",
+                rules.kind, rules.api_version
+            ));
+        }
+        if rules.rules.is_empty() {
+            return Err("it has no rules, so nothing would be logged".into());
+        }
+        for (at, rule) in rules.rules.iter().enumerate() {
+            let of_resources = !rule.resources.is_empty() || !rule.namespaces.is_empty();
+            if of_resources && !rule.paths.is_empty() {
+                return Err(format!(
+                    "rules[{at}]: rules cannot apply to both regular resources and non-resource URLs"
+                ));
+            }
+        }
+        Ok(Self::Given(rules))
+    }
+
+    /// What is to be written of a request. `None`: who sent it is not known.
+    pub fn verdict(&self, info: &RequestInfo, user: Option<&User>) -> Verdict {
+        match self {
+            Self::Standard => Verdict {
+                level: Level::Metadata,
+                omit_stages: vec![Stage::RequestReceived],
+                omit_managed_fields: false,
+                failures_only: is_quiet(info),
+            },
+            Self::Given(rules) => rules.verdict(info, user),
+        }
+    }
+}
+
+impl Rules {
+    fn verdict(&self, info: &RequestInfo, user: Option<&User>) -> Verdict {
+        let Some(rule) = self.rules.iter().find(|rule| rule.matches(info, user)) else {
+            return Verdict::default();
+        };
+        let omit = self.omit_stages.iter().chain(&rule.omit_stages);
+        Verdict {
+            level: rule.level,
+            omit_stages: omit.copied().collect(),
+            omit_managed_fields: rule.omit_managed_fields.unwrap_or(self.omit_managed_fields),
+            failures_only: false,
+        }
+    }
+}
+
+impl Rule {
+    fn matches(&self, info: &RequestInfo, user: Option<&User>) -> bool {
+        let named = |user: &User| self.users.contains(&user.name);
+        let grouped = |user: &User| user.groups.iter().any(|group| self.user_groups.contains(group));
+        (self.users.is_empty() || user.is_some_and(named))
+            && (self.user_groups.is_empty() || user.is_some_and(grouped))
+            && (self.verbs.is_empty() || self.verbs.iter().any(|verb| *verb == info.verb))
+            && self.is_about(info)
+    }
+
+    fn is_about(&self, info: &RequestInfo) -> bool {
+        if !self.namespaces.is_empty() || !self.resources.is_empty() {
+            return info.resource.as_ref().is_some_and(|resource| self.has(resource));
+        }
+        self.paths.is_empty()
+            || (info.resource.is_none() && self.paths.iter().any(|path| covers(path, &info.path)))
+    }
+
+    fn has(&self, resource: &ResourceInfo) -> bool {
+        (self.namespaces.is_empty() || self.namespaces.contains(&resource.namespace))
+            && (self.resources.is_empty() || self.resources.iter().any(|known| known.has(resource)))
+    }
+}
+
+impl GroupResources {
+    fn has(&self, wanted: &ResourceInfo) -> bool {
+        if self.group != "*" && self.group != wanted.group {
+            return false;
+        }
+        let named = self.resource_names.is_empty() || self.resource_names.contains(&wanted.name);
+        self.resources.is_empty()
+            || (named && self.resources.iter().any(|known| covers_resource(known, wanted)))
+    }
+}
+
+/// `pods`, `pods/log`, `pods/*`, `*/scale` or `*`.
+fn covers_resource(known: &str, wanted: &ResourceInfo) -> bool {
+    let subresource = wanted.subresource.as_str();
+    match known.split_once('/') {
+        None if known == "*" => true,
+        None => known == wanted.resource && subresource.is_empty(),
+        Some(("*", sub)) => !subresource.is_empty() && sub == subresource,
+        // As upstream, of the resource itself as well.
+        Some((resource, "*")) => resource == wanted.resource,
+        Some((resource, sub)) => resource == wanted.resource && sub == subresource,
+    }
+}
+
+fn covers(known: &str, path: &str) -> bool {
+    known == path
+        || known.strip_suffix('*').is_some_and(|start| path.starts_with(start.trim_end_matches('*')))
+}
 
 /// Reads that anybody may make, of paths that every client polls.
 const QUIET_PATHS: [&str; 9] =
     ["/livez", "/readyz", "/healthz", "/version", "/metrics", "/openapi", "/api", "/apis", "/.well-known"];
 
-/// Whether a request belongs into the log. Failed ones always do.
-pub fn is_logged(info: &RequestInfo, code: u16) -> bool {
-    if code >= 400 {
-        return true;
-    }
+fn is_quiet(info: &RequestInfo) -> bool {
     match &info.resource {
         // Events are a log themselves.
-        Some(resource) => {
-            !(resource.resource == "events" && matches!(&*resource.group, "" | "events.k8s.io"))
+        Some(resource) => resource.resource == "events" && matches!(&*resource.group, "" | "events.k8s.io"),
+        None => {
+            let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+            let quiet = |quiet: &&str| info.path.strip_prefix(*quiet).is_some_and(below);
+            info.is_read_only() && QUIET_PATHS.iter().any(quiet)
         }
-        None => !(info.is_read_only() && is_quiet(&info.path)),
     }
-}
-
-fn is_quiet(path: &str) -> bool {
-    let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
-    QUIET_PATHS.iter().any(|quiet| path.strip_prefix(quiet).is_some_and(below))
 }
 
 #[cfg(test)]
@@ -32,11 +212,18 @@ mod tests {
 
     use super::*;
 
+    fn info(request: &str) -> RequestInfo {
+        let (method, path) = request.split_once(' ').expect("a request");
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        RequestInfo::new(&method, path, &Query::default()).expect("readable")
+    }
+
     #[test]
     fn what_is_polled_is_not_logged_unless_it_fails() {
         let check = |path: &str, code: u16, want: bool| {
-            let info = RequestInfo::new(&Method::GET, path, &Query::default()).expect("readable");
-            assert_eq!(is_logged(&info, code), want, "{path} {code}");
+            let verdict = Policy::Standard.verdict(&info(&format!("GET {path}")), None);
+            assert_eq!(verdict.writes(Stage::ResponseComplete, code), want, "{path} {code}");
+            assert!(!verdict.writes(Stage::RequestReceived, 0));
         };
         check("/readyz", 200, false);
         check("/readyz", 403, true);
@@ -44,7 +231,72 @@ mod tests {
         check("/api/v1/secrets", 200, true);
         check("/api/v1/namespaces/x/events", 200, false);
         check("/apis/events.k8s.io/v1/events", 200, false);
-        check("/apis/acme.com/v1/events", 200, true);
-        check("/versions", 200, true);
+        check("/apis/events.k8s.io/v1/events", 500, true);
+        check("/logs", 200, true);
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_decides() {
+        let policy = Policy::parse(
+            br#"
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: None
+  users: ["system:kube-proxy"]
+  verbs: ["watch"]
+  resources: [{group: "", resources: ["endpoints", "services"]}]
+- level: None
+  userGroups: ["system:authenticated"]
+  nonResourceURLs: ["/api*", "/version"]
+- level: Request
+  namespaces: ["kube-system"]
+  resources: [{group: "", resources: ["configmaps"], resourceNames: ["a"]}]
+- level: RequestResponse
+  omitManagedFields: true
+  resources: [{group: "", resources: ["pods"]}, {group: "apps", resources: ["*/scale"]}]
+- level: Metadata
+  omitStages: [ResponseStarted]
+  resources: [{group: "*", resources: ["pods/*"]}]
+"#,
+        )
+        .expect("a policy");
+        let check = |user: &str, request: &str, want: Level| {
+            let user =
+                User { name: user.into(), groups: vec!["system:authenticated".into()], ..User::default() };
+            assert_eq!(policy.verdict(&info(request), Some(&user)).level, want, "{request}");
+        };
+        check("system:kube-proxy", "GET /api/v1/watch/services", Level::None);
+        check("jane", "GET /api/v1/services", Level::None);
+        check("jane", "GET /version", Level::None);
+        check("jane", "PUT /api/v1/namespaces/kube-system/configmaps/a", Level::Request);
+        check("jane", "PUT /api/v1/namespaces/kube-system/configmaps/b", Level::None);
+        check("jane", "PUT /api/v1/namespaces/default/pods/a", Level::RequestResponse);
+        check("jane", "PUT /api/v1/namespaces/default/pods/a/status", Level::Metadata);
+        check("jane", "PUT /apis/apps/v1/namespaces/default/deployments/a/scale", Level::RequestResponse);
+        check("jane", "GET /apis/apps/v1/namespaces/default/deployments/a", Level::None);
+        let verdict = policy.verdict(&info("GET /api/v1/namespaces/a/pods/b/log"), None);
+        let stages = [Stage::RequestReceived, Stage::ResponseStarted, Stage::ResponseComplete, Stage::Panic];
+        assert_eq!(stages.map(|stage| verdict.writes(stage, 200)), [false, false, true, true]);
+    }
+
+    #[test]
+    fn a_policy_that_cannot_be_meant_is_refused() {
+        let check = |text: &str, want: &str| {
+            let error = Policy::parse(text.as_bytes()).expect_err("refused");
+            assert!(error.contains(want), "{error}");
+        };
+        check(
+            "kind: Policy\napiVersion: audit.k8s.io/v1beta1\nrules: [{level: None}]",
+            "must be a Policy of audit.k8s.io/v1",
+        );
+        check("kind: Policy\napiVersion: audit.k8s.io/v1\nrules: []", "no rules");
+        check("kind: Policy\napiVersion: audit.k8s.io/v1\nrules: [{level: Everything}]", "Everything");
+        check("kind: Policy\napiVersion: audit.k8s.io/v1\nrule: [{level: None}]", "unknown field `rule`");
+        check(
+            "kind: Policy\napiVersion: audit.k8s.io/v1\nrules: [{level: None, namespaces: [a], nonResourceURLs: [/x]}]",
+            "rules[0]",
+        );
     }
 }

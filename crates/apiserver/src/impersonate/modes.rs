@@ -12,9 +12,9 @@
 
 use std::sync::Arc;
 
+use ironclad_api::Path;
 use ironclad_api::goprint::quote;
 use ironclad_api::status::Status;
-use ironclad_api::Path;
 use ironclad_api::validation::path::domain_prefixed_path;
 use ironclad_engine::engine::forbidden;
 use ironclad_engine::{Attributes, User};

@@ -1,5 +1,6 @@
 //! The operation that a request asks for: verb, options and body.
 
+use bytes::Bytes;
 use hyper::body::Incoming;
 use ironclad_api::params::{DeleteOptions, GetOptions, ListOptions, WriteOptions};
 use ironclad_api::status::Status;
@@ -7,6 +8,7 @@ use ironclad_api::{GroupVersionKind, json, protobuf, yaml};
 use ironclad_client::{Body, Operation, Patch, PatchKind};
 
 use super::Asked;
+use crate::audit::Tap;
 use crate::body;
 use crate::negotiate::{self, Encoding};
 
@@ -26,7 +28,7 @@ pub async fn read(asked: &Asked<'_>, incoming: Incoming) -> Result<Operation, St
         }
         "patch" => {
             let kind = negotiate::patch(headers, asked.is_builtin())?;
-            let body = body::read(incoming).await?;
+            let body = whole(asked, incoming).await?;
             let options = WriteOptions::from_query(query, "PatchOptions")?;
             // An explicit `force=false` is as wrong as `true`, and only visible here.
             let force = options.force || (kind != PatchKind::Apply && query.first("force").is_some());
@@ -41,9 +43,18 @@ pub async fn read(asked: &Asked<'_>, incoming: Incoming) -> Result<Operation, St
     })
 }
 
+/// The body, of which the audit log may want a copy.
+async fn whole(asked: &Asked<'_>, incoming: Incoming) -> Result<Bytes, Status> {
+    let bytes = body::read(incoming).await?;
+    if let Some(tap) = asked.parts.extensions.get::<Tap>() {
+        tap.put(&bytes);
+    }
+    Ok(bytes)
+}
+
 async fn object(asked: &Asked<'_>, incoming: Incoming) -> Result<Body, Status> {
     let encoding = negotiate::body(&asked.parts.headers, asked.is_builtin())?;
-    let bytes = body::read(incoming).await?;
+    let bytes = whole(asked, incoming).await?;
     Ok(match encoding {
         Encoding::Json => Body::Json(bytes),
         Encoding::Yaml => Body::Yaml(bytes),
@@ -57,7 +68,7 @@ async fn object(asked: &Asked<'_>, incoming: Incoming) -> Result<Body, Status> {
 
 /// From the body if there is one, else from the query.
 async fn delete_options(asked: &Asked<'_>, incoming: Incoming) -> Result<DeleteOptions, Status> {
-    let bytes = body::read(incoming).await?;
+    let bytes = whole(asked, incoming).await?;
     if bytes.is_empty() {
         return DeleteOptions::from_query(asked.query);
     }

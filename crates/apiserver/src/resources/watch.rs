@@ -12,7 +12,8 @@ use ironclad_api::fields;
 use ironclad_api::params::ListOptions;
 use ironclad_api::status::Status;
 use ironclad_client::{Operation, Request};
-use ironclad_engine::{Response, Watch};
+use ironclad_engine::{Response, Watch, WatchEvent};
+use prometheus::IntCounter;
 use tokio_util::sync::CancellationToken;
 
 use self::frames::Frames;
@@ -34,7 +35,8 @@ pub async fn serve(shared: &Shared, asked: Asked<'_>, accepted: Accepted) -> Res
     let Response::Watch(watch) = response else {
         return Err(Status::internal_error("the engine answered a watch with an object"));
     };
-    let events = Events { watch: *watch, frames, stop: shared.stop.clone() };
+    let sent = shared.metrics.watch_events(&asked.served.gvr);
+    let events = Events { watch: *watch, frames, stop: shared.stop.clone(), sent };
     if handshake::is_wanted(&asked.parts.headers) {
         return websocket::serve(shared, asked, events);
     }
@@ -66,6 +68,7 @@ struct Events {
     frames: Frames,
     /// Set when the server stops: watches end at once.
     stop: CancellationToken,
+    sent: IntCounter,
 }
 
 impl Events {
@@ -76,7 +79,12 @@ impl Events {
             () = self.stop.cancelled() => None,
             event = self.watch.next() => event,
         };
-        Some(self.frames.line(self.watch.served(), &event?))
+        Some(self.line(&event?))
+    }
+
+    fn line(&mut self, event: &WatchEvent) -> Bytes {
+        self.sent.inc();
+        self.frames.line(self.watch.served(), event)
     }
 
     /// The lines of the next event and of those that are there already.
@@ -87,7 +95,8 @@ impl Events {
         lines.extend_from_slice(&first);
         let mut event = Some(second);
         while let Some(more) = event {
-            lines.extend_from_slice(&self.frames.line(self.watch.served(), &more));
+            let line = self.line(&more);
+            lines.extend_from_slice(&line);
             event = if lines.len() < BATCH { self.watch.next_now() } else { None };
         }
         Some(lines.freeze())

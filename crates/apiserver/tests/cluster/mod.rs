@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use ironclad_api::{GroupVersionKind, GroupVersionResource, Object};
+use ironclad_apiserver::audit::{self, Policy};
 use ironclad_apiserver::{Backends, Config, InProcess, Parts, Server, Version};
 use ironclad_auth::{Authenticators, Rbac, Union, bootstrap};
 use ironclad_client::{Client, Target};
@@ -82,6 +83,11 @@ fn description(folder: &tempfile::TempDir, port: u16) -> Description {
 }
 
 pub async fn start() -> Cluster {
+    start_logging(Policy::default()).await
+}
+
+/// With an audit log by this policy, in `audit/audit.log` of the cluster's folder.
+pub async fn start_logging(policy: Policy) -> Cluster {
     let env = RealEnv::shared();
     let folder = tempfile::tempdir().expect("a folder");
     let random = env.clone();
@@ -114,7 +120,7 @@ pub async fn start() -> Cluster {
         advertise: String::new(),
         identity: CertificateSlot::new(chain, key).expect("an identity"),
         version: Version::new("0000000", "2026-01-01T00:00:00Z"),
-        audit: Some(ironclad_apiserver::audit::Settings::at(folder.path().join("audit/audit.log"))),
+        audit: Some(audit::Settings { policy, ..audit::Settings::at(folder.path().join("audit/audit.log")) }),
         oidc: None,
         drain: Duration::from_secs(5),
     };

@@ -186,10 +186,8 @@ mod tests {
             assert!(matches!(tokens.check(&token, &[]), Ok(Some(_))), "at first");
             change(&sim, &world);
             assert_eq!(tokens.check(&token, &[]).is_ok(), good, "{what}");
-            assert_eq!(
-                tokens.recent.get(&tokens.recent.key(&token, &[]), sim.shared().elapsed()).is_some(),
-                true
-            );
+            let remembered = tokens.recent.get(&tokens.recent.key(&token, &[]), sim.shared().elapsed());
+            assert!(remembered.is_some(), "{what}: it is still remembered");
         };
         let pod = |uid: &str, deleted: Option<&str>| json!({ "metadata": { "namespace": "web", "name": "p", "uid": uid, "deletionTimestamp": deleted } });
         check("nothing", &|_, _| {}, true);

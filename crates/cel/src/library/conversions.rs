@@ -158,9 +158,7 @@ fn to_int<'a>(args: &mut [Value<'a>]) -> Answer<'a> {
     let [value] = args else { return Err(Error::no_such_overload()) };
     let overflow = || Error::new("integer overflow");
     match value {
-        Value::Double(double)
-            if *double > -9.223_372_036_854_775_8e18 && *double < 9.223_372_036_854_775_8e18 =>
-        {
+        Value::Double(double) if *double > i64::MIN as f64 && *double < i64::MAX as f64 => {
             Ok(Value::Int(*double as i64))
         }
         Value::Double(_) => Err(overflow()),

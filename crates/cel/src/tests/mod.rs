@@ -2,6 +2,7 @@
 
 mod language;
 mod libraries;
+mod robustness;
 
 use crate::{Activation, Budget, Environment};
 

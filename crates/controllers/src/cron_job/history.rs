@@ -47,7 +47,7 @@ pub(super) fn surplus<'a>(cron_job: &CronJob, jobs: &'a [Arc<Job>]) -> Vec<&'a A
     limits.flat_map(|(end, limit)| oldest(end, limit, jobs)).collect()
 }
 
-fn oldest<'a>(wanted: End, limit: usize, jobs: &'a [Arc<Job>]) -> Vec<&'a Arc<Job>> {
+fn oldest(wanted: End, limit: usize, jobs: &[Arc<Job>]) -> Vec<&Arc<Job>> {
     let mut ended: Vec<&Arc<Job>> = jobs
         .iter()
         .filter(|job| end(job) == Some(wanted) && job.metadata.deletion_timestamp.is_none())

@@ -4,8 +4,8 @@ use super::*;
 use crate::testing::World;
 
 /// A CronJob of every hour, made on the hour; `spec` over its own.
-fn world(spec: Value) -> World {
-    let mut world = World::at("2026-01-01T10:00:00Z");
+fn world(spec: Value) -> Scheduled {
+    let mut world = Scheduled(World::at("2026-01-01T10:00:00Z"));
     let mut whole = json!({
         "apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "c", "namespace": "ns"},
         "spec": {
@@ -24,7 +24,24 @@ fn world(spec: Value) -> World {
     world
 }
 
-impl World {
+/// A cluster with a CronJob.
+struct Scheduled(World);
+
+impl std::ops::Deref for Scheduled {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Scheduled {
+    fn deref_mut(&mut self) -> &mut World {
+        &mut self.0
+    }
+}
+
+impl Scheduled {
     fn run(&mut self) {
         self.settle(&CronJobController, "c");
     }
@@ -191,7 +208,7 @@ fn time_zones_and_texts() {
     let told = |spec: Value| {
         let mut world = self::world(spec);
         world.run();
-        world.events
+        world.0.events
     };
     assert_eq!(
         told(json!({"timeZone": "Nowhere"})),

@@ -18,8 +18,8 @@ use crate::selectors::Selector;
 
 /// What the history says.
 pub(super) enum Revisions {
-    /// The present revision's hash; what makes it or numbers it anew; and the older ones.
-    Known { hash: String, write: Option<Write>, old: Vec<Arc<ControllerRevision>> },
+    /// The present revision's hash; what makes it or numbers it anew (at most one); and the older ones.
+    Known { hash: String, write: Vec<Write>, old: Vec<Arc<ControllerRevision>> },
     /// Things have to be put in order first; the set is looked at again after.
     Unsettled(Vec<Write>),
 }
@@ -47,7 +47,7 @@ pub(super) fn revisions(
         None => first_of(&owner, cache, set, number, others),
         Some((current, [])) => Revisions::Known {
             hash: history::hash(current).to_owned(),
-            write: renumbered(current, number),
+            write: renumbered(current, number).into_iter().collect(),
             old: others,
         },
         Some((current, duplicates)) => Revisions::Unsettled(merged(current, duplicates, pods)),
@@ -66,20 +66,18 @@ fn first_of(
     let revision = owner.revision(number, collisions);
     let hash = history::hash(&revision).to_owned();
     match history::standing(cache, &revision) {
-        None => Revisions::Known { hash, write: history::create(&revision), old },
+        None => Revisions::Known { hash, write: history::create(&revision).into_iter().collect(), old },
         Some(standing) if history::data(&standing) == history::data(&revision) => {
-            Revisions::Known { hash, write: None, old }
+            Revisions::Known { hash, write: Vec::new(), old }
         }
-        Some(_) => Revisions::Unsettled(vec![collided(set, collisions.unwrap_or(0) + 1)]),
+        Some(_) => Revisions::Unsettled(vec![collided(owner, collisions.unwrap_or(0).saturating_add(1))]),
     }
 }
 
-fn collided(set: &DaemonSet, count: i32) -> Write {
-    Write::Patch {
-        target: DAEMON_SETS.status(&key_of(&set.metadata)),
-        kind: PatchKind::Merge,
-        patch: json!({"metadata": {"uid": set.metadata.uid}, "status": {"collisionCount": count}}),
-    }
+fn collided(owner: &Owner<'_>, count: i32) -> Write {
+    let mut object = owner.object.clone();
+    object.section_mut("status").insert("collisionCount".into(), count.into());
+    Write::Update { target: DAEMON_SETS.status(&key_of(owner.metadata)), object }
 }
 
 fn labelled(revision: &ControllerRevision) -> Option<Write> {

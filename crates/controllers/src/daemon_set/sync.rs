@@ -51,7 +51,7 @@ pub(super) fn reconcile(
     };
     let facts = gather(view, set, Version::new(set, hash), &owned, now);
     let mut plan = Plan::done();
-    stage(&mut plan, write.into_iter().collect());
+    stage(&mut plan, write);
     // The status tells of what is there, whether the moves succeed or not.
     stage(&mut plan, write_status(object, &facts).into_iter().collect());
     let placed = facts.place(back_off);

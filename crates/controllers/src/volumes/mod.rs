@@ -2,10 +2,12 @@
 //!
 //! - [`protection`]: what is in use is not deleted.
 //! - [`binder`]: claims get their volumes, and volumes are given back.
+//! - [`ephemeral`]: claims that live and die with a pod.
 //!
 //! Source: <https://kubernetes.io/docs/concepts/storage/persistent-volumes/>.
 
 pub mod binder;
+pub mod ephemeral;
 pub mod protection;
 
 use ironclad_api::Object;

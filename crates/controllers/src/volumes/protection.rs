@@ -136,7 +136,7 @@ fn is_shut_down(pod: &api::Pod) -> bool {
     pod.metadata.deletion_timestamp.is_some() && pod.metadata.deletion_grace_period_seconds == Some(0)
 }
 
-fn owns(pod: &api::Pod, claim: &Object) -> bool {
+pub(super) fn owns(pod: &api::Pod, claim: &Object) -> bool {
     let owners = claim.metadata().and_then(|metadata| metadata.get("ownerReferences"));
     let owners = owners.and_then(Value::as_array).into_iter().flatten();
     let uid = pod.metadata.uid.as_deref().unwrap_or_default();

@@ -34,6 +34,11 @@ impl LocalApiServices {
         Self { builtin: versions.filter(|version| *version.group != *OWN_GROUP).collect() }
     }
 
+    /// Of those that are compiled in.
+    pub fn names(&self) -> Vec<String> {
+        self.builtin.iter().map(|version| key(&version.group, &version.version).name).collect()
+    }
+
     fn wanted(&self, cache: &dyn Cache, name: &str) -> Option<Value> {
         let (version, group) = name.split_once('.')?;
         let group_version = GroupVersion::new(group.to_owned(), version.to_owned());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ironclad_apiserver::{
-    Backends, Check, Config, FrontProxy, Oidc, Parts, Server, StartError, Version, audit,
+    Aggregation, Backends, Config, FrontProxy, Oidc, Parts, Server, StartError, Version, audit,
 };
 use ironclad_auth::Authenticators;
 use ironclad_env::BoxFuture;
@@ -12,10 +12,11 @@ use ironclad_pki::bundle::FRONT_PROXY_USER;
 use ironclad_pki::certificate::CertificateError;
 use ironclad_pki::tls::{self, TlsError, Trust};
 use ironclad_pki::token::{self, VerificationKey};
-use ironclad_store::Store;
 
 use super::{Component, Context, Identities};
 use crate::failure::{Exit, Failure};
+use crate::health;
+use crate::service_addresses::ServiceAddresses;
 
 /// How long requests that are under way may take when the server stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -56,16 +57,30 @@ fn config(context: &Context) -> Result<Config, Error> {
     let port = context.config.api.listen.port();
     let advertise = std::net::SocketAddr::new(context.machine.api_address(&context.config), port).to_string();
     let oidc = oidc(context, &advertise)?;
-    let log = context.config.log().join("audit.log");
     Ok(Config {
         listen: context.config.api.listen,
         identity: context.made.identities().slots.api_server.clone(),
         version: Version::new(env!("IRONCLAD_COMMIT"), env!("IRONCLAD_COMMIT_DATE")),
-        audit: context.config.api.audit.then(|| audit::Settings::at(log)),
+        audit: audit(context)?,
         oidc: Some(oidc),
         drain: DRAIN,
         advertise,
     })
+}
+
+fn audit(context: &Context) -> Result<Option<audit::Settings>, Error> {
+    let api = &context.config.api;
+    let policy = match api.audit_policy.as_os_str().is_empty() {
+        true => audit::Policy::default(),
+        false => {
+            let path = api.audit_policy.display();
+            let text =
+                std::fs::read(&api.audit_policy).map_err(|error| format!("cannot read {path}: {error}"))?;
+            audit::Policy::parse(&text).map_err(|error| format!("{path} is no audit policy: {error}"))?
+        }
+    };
+    let settings = audit::Settings { policy, ..audit::Settings::at(context.config.log().join("audit.log")) };
+    Ok(api.audit.then_some(settings))
 }
 
 /// What lets others verify service-account tokens.
@@ -80,19 +95,19 @@ fn oidc(context: &Context, advertise: &str) -> Result<Oidc, Error> {
 
 fn parts(context: &Context) -> Result<Parts, Error> {
     let Identities { bundle, .. } = &**context.made.identities();
-    let store = context.made.store().clone();
     Ok(Parts {
         env: context.env.clone(),
         engine: context.made.engine().clone(),
         authenticators: Authenticators {
             client_ca: bundle.cluster_ca.pool()?,
-            tokens: vec![context.made.tokens().clone()],
+            tokens: context.made.tokens().clone(),
             anonymous: true,
         },
         front_proxy: Some(front_proxy(context)?),
         authorizer: context.made.authorizer().clone(),
         backends: Some(backends(context)?),
-        checks: vec![caught_up(context, store)],
+        aggregation: Some(aggregation(context)),
+        checks: health::checks(&context.env, context.made.engine(), context.made.store()),
         metrics: Default::default(),
     })
 }
@@ -115,15 +130,12 @@ fn backends(context: &Context) -> Result<Backends, TlsError> {
     })
 }
 
-/// Ready means that what was committed before the start is served.
-fn caught_up(context: &Context, store: Arc<dyn Store>) -> Check {
-    use ironclad_client::Cache;
+fn aggregation(context: &Context) -> Aggregation {
     let cache = context.made.engine().cache();
-    let at_start = store.revision();
-    Check::ready("cache", move || match cache.revision() {
-        reached if reached >= at_start => Ok(()),
-        reached => Err(format!("the cache is at revision {reached} of {at_start}")),
-    })
+    Aggregation {
+        resolver: ServiceAddresses::new(context.env.clone(), cache),
+        identity: context.made.identities().slots.front_proxy_client.clone(),
+    }
 }
 
 fn failure(error: &StartError) -> Failure {

@@ -54,8 +54,12 @@ impl ClusterObjects {
             port: config.api.listen.port(),
         };
         let registered = LocalApiServices::new(&engine.registry().kinds());
-        let kept: Vec<Arc<dyn Controller>> =
-            vec![Arc::new(kubernetes), Arc::new(Keeper::new(wanted)), Arc::new(registered), Arc::new(FlowSchemas)];
+        let kept: Vec<Arc<dyn Controller>> = vec![
+            Arc::new(kubernetes),
+            Arc::new(Keeper::new(wanted)),
+            Arc::new(registered),
+            Arc::new(FlowSchemas),
+        ];
         let runner = Runner { env: context.env.clone(), cache };
         self.0 = Some(runner.start(kept, &|_| client.clone()));
         Ok(match (outcome.created, outcome.mended) {

@@ -139,7 +139,7 @@ mod tests {
         check("dat: /x", "unknown key dat; did you mean data?");
         check(
             "api: {zzzzzz: 1}",
-            "unknown key api.zzzzzz; valid keys here are advertiseAddress, audit, encryption, listen, names",
+            "unknown key api.zzzzzz; valid keys here are advertiseAddress, audit, auditPolicy, encryption, listen, names",
         );
         check("network: {pods: nonsense}", "network.pods: invalid IP address syntax");
         check("node: {maxPods: many}", "node.maxPods: expected a number, found a text");

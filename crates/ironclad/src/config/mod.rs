@@ -45,6 +45,8 @@ pub struct Api {
     pub names: Vec<String>,
     /// Whether requests are written to `log/audit.log` in the data folder.
     pub audit: bool,
+    /// Which requests, and how much of them: a Policy of `audit.k8s.io/v1`; empty: metadata of all that matter.
+    pub audit_policy: PathBuf,
     /// An EncryptionConfiguration; empty: `encryption.yaml` in the data folder, made at the first start.
     pub encryption: PathBuf,
 }
@@ -91,7 +93,14 @@ impl Default for Config {
 
 impl Default for Api {
     fn default() -> Self {
-        Self { listen: any(6443), advertise_address: None, names: Vec::new(), audit: true, encryption: PathBuf::new() }
+        Self {
+            listen: any(6443),
+            advertise_address: None,
+            names: Vec::new(),
+            audit: true,
+            audit_policy: PathBuf::new(),
+            encryption: PathBuf::new(),
+        }
     }
 }
 

@@ -117,7 +117,7 @@ fn signer(request: &Object, old: Option<&Object>, path: &Path) -> FieldErrors {
     let name = |request: &Object| request.str_at(&["spec", "signerName"]).to_owned();
     let legacy = Signer::LegacyUnknown.name();
     let given = name(request);
-    if given == legacy && !old.is_some_and(|old| name(old) == legacy) {
+    if given == legacy && old.is_none_or(|old| name(old) != legacy) {
         let detail = "the legacy signerName is not allowed via this API version";
         return vec![FieldError::invalid(path, given, detail)];
     }

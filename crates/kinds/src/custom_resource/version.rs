@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{scale, tree};
 use crate::definition::Scale;
 use crate::json_schema::Rules;
-use crate::validation_rules::{RuleTree, Verdict};
+use crate::validation_rules::RuleTree;
 
 pub(super) struct VersionRules {
     pub name: String,
@@ -92,7 +92,7 @@ impl VersionRules {
             .expressions
             .as_ref()
             .map(|expressions| expressions.check(&self.seen(new), Some(&self.seen(old)), &Path::root()));
-        verdict.unwrap_or_else(Verdict::default).ratcheted
+        verdict.unwrap_or_default().ratcheted
     }
 
     /// Elements that stand twice in a set or map, unless some did before.

@@ -52,6 +52,10 @@ impl Strategy for ResourceClaim {
         &self.spec
     }
 
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+
     fn default(&self, claim: &mut Object) {
         if let Some(spec) = object_at(&mut claim.0, "spec") {
             claim_spec::default(spec);

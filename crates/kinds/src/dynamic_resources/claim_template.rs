@@ -39,6 +39,10 @@ impl Strategy for ResourceClaimTemplate {
         &self.spec
     }
 
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+
     fn default(&self, template: &mut Object) {
         let spec = object_at(&mut template.0, "spec").and_then(|spec| object_at(spec, "spec"));
         if let Some(spec) = spec {

@@ -37,6 +37,10 @@ impl Strategy for DeviceClass {
         &self.spec
     }
 
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+
     fn validate(&self, new: &Object, old: Option<&Object>, _: &Preparation<'_>) -> Vec<FieldError> {
         let spec = |object: &Object| typed::<resource::DeviceClass>(object).spec;
         validate(&spec(new), old.map(spec).as_ref())

@@ -68,6 +68,10 @@ impl Strategy for ResourceSlice {
         &self.spec
     }
 
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+
     fn prepare(
         &self,
         new: &mut Object,

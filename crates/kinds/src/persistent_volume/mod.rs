@@ -50,6 +50,10 @@ impl Strategy for PersistentVolume {
         &self.spec
     }
 
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+
     fn default(&self, volume: &mut Object) {
         let status = volume.section_mut("status");
         if status.get("phase").and_then(Value::as_str).unwrap_or_default().is_empty() {

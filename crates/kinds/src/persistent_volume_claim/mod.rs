@@ -50,6 +50,10 @@ impl Strategy for PersistentVolumeClaim {
         &self.spec
     }
 
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+
     fn default(&self, claim: &mut Object) {
         let status = claim.section_mut("status");
         if status.get("phase").and_then(Value::as_str).unwrap_or_default().is_empty() {

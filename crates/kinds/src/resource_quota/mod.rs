@@ -52,6 +52,10 @@ impl Strategy for ResourceQuota {
         &self.spec
     }
 
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+
     fn default(&self, quota: &mut Object) {
         for (part, field) in [("spec", "hard"), ("status", "hard"), ("status", "used")] {
             if let Some(part) = object_at(&mut quota.0, part) {

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use super::GROUP;
 use crate::columns::{age, column, name, text};
 use crate::csi;
-use crate::spec::{spec, typed};
+use crate::pod_template::volume_defaults;
+use crate::resource_lists;
+use crate::spec::{object_at, spec, typed};
 use crate::status_metadata;
 use crate::volume_rules::persistent;
 
@@ -59,8 +61,20 @@ impl Strategy for VolumeAttachment {
         &self.spec
     }
 
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+
     fn unconditional_update(&self) -> bool {
         false
+    }
+
+    fn default(&self, attachment: &mut Object) {
+        let source = object_at(attachment.section_mut("spec"), "source");
+        if let Some(volume) = source.and_then(|source| object_at(source, "inlineVolumeSpec")) {
+            resource_lists::round(volume, "capacity");
+            volume_defaults::drivers(volume);
+        }
     }
 
     fn prepare(

@@ -36,6 +36,10 @@ impl Strategy for VolumeAttributesClass {
         &self.spec
     }
 
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+
     fn validate(&self, new: &Object, old: Option<&Object>, _: &Preparation<'_>) -> Vec<FieldError> {
         let mut errors = Vec::new();
         for field in ["driverName", "parameters"] {

@@ -61,6 +61,10 @@ impl Strategy for StorageClass {
         &self.spec
     }
 
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+
     fn default(&self, class: &mut Object) {
         default_to(&mut class.0, "reclaimPolicy", DELETE);
         default_to(&mut class.0, "volumeBindingMode", IMMEDIATE);

@@ -61,6 +61,10 @@ impl Strategy for CsiDriver {
         &self.spec
     }
 
+    fn returns_deleted(&self) -> bool {
+        true
+    }
+
     fn unconditional_update(&self) -> bool {
         false
     }

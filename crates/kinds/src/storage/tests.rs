@@ -317,6 +317,9 @@ fn an_attachment_is_of_one_volume_to_one_node_for_ever() {
             r#"spec: Invalid value: {"Attacher":"d","Source":{"PersistentVolumeName":"v","InlineVolumeSpec":null},"NodeName":"m"}: field is immutable"#,
         ],
     );
+    let inline = json!({"source": {"inlineVolumeSpec": {"hostPath": {"path": "/a"}}}});
+    let made = object(&VolumeAttachment::new(), attachment(inline));
+    assert_eq!(made.at(&["spec", "source", "inlineVolumeSpec", "hostPath", "type"]), Some(&json!("")));
     let (made, _) = write(&VolumeAttachment::new(), Part::Main, attachment(json!({})), None);
     assert_eq!(made.0.get("status"), Some(&json!({"attached": false})));
     let mut shown = attachment(json!({}));

@@ -13,6 +13,8 @@ pub(crate) mod path;
 mod rule;
 
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -21,7 +23,6 @@ use std::sync::Arc;
 use ironclad_cel::Declared;
 use serde_json::{Map, Value};
 
-pub(crate) use evaluate::Verdict;
 pub(crate) use rule::Rule;
 
 /// The keyword that holds the rules of a schema.

@@ -1,0 +1,59 @@
+//! Figures that are looked up when somebody asks: how many objects there are, and which build this is.
+
+use std::fmt::Write;
+
+use ironclad_engine::{Kind, Kinds};
+
+use crate::version::Version;
+
+/// Appends them to the page.
+pub fn write(page: &mut Vec<u8>, kinds: &Kinds, version: &Version) {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = build_info(&mut text, version);
+    let _ = objects(&mut text, kinds);
+    page.extend_from_slice(text.as_bytes());
+}
+
+fn build_info(text: &mut String, version: &Version) -> std::fmt::Result {
+    let name = "kubernetes_build_info";
+    writeln!(
+        text,
+        "# HELP {name} A metric with a constant '1' value labeled by major, minor, git version, git commit, git tree \
+         state, build date, Go version, and compiler from which Kubernetes was built, and platform on which it is running."
+    )?;
+    writeln!(text, "# TYPE {name} gauge")?;
+    let labels = [
+        ("build_date", &version.build_date),
+        ("compiler", &version.compiler),
+        ("git_commit", &version.git_commit),
+        ("git_tree_state", &version.git_tree_state),
+        ("git_version", &version.git_version),
+        ("go_version", &version.go_version),
+        ("major", &version.major),
+        ("minor", &version.minor),
+        ("platform", &version.platform),
+    ];
+    let labels: Vec<String> = labels.iter().map(|(label, value)| format!("{label}={value:?}")).collect();
+    writeln!(text, "{name}{{{}}} 1", labels.join(","))
+}
+
+fn objects(text: &mut String, kinds: &Kinds) -> std::fmt::Result {
+    let mut stored: Vec<&Kind> =
+        kinds.all().iter().map(|kind| &**kind).filter(|kind| kind.is_stored()).collect();
+    stored.sort_by(|a, b| a.resource.cmp(&b.resource));
+    let name = "apiserver_storage_objects";
+    writeln!(text, "# HELP {name} Number of stored objects at the time of last check split by kind.")?;
+    writeln!(text, "# TYPE {name} gauge")?;
+    for kind in &stored {
+        writeln!(text, "{name}{{resource=\"{}\"}} {}", kind.resource, kind.object_count())?;
+    }
+    let name = "apiserver_resource_objects";
+    writeln!(text, "# HELP {name} Number of stored objects at the time of last check split by kind.")?;
+    writeln!(text, "# TYPE {name} gauge")?;
+    for kind in &stored {
+        let (group, resource) = (&kind.resource.group, &kind.resource.resource);
+        writeln!(text, "{name}{{group=\"{group}\",resource=\"{resource}\"}} {}", kind.object_count())?;
+    }
+    Ok(())
+}
