@@ -55,7 +55,7 @@ impl Transformer for AesCbc {
         Ok([&vector[..], &text].concat().into())
     }
 
-    fn open(&self, _path: &[u8], sealed: Bytes) -> Result<Bytes, AtRestError> {
+    fn open(&self, _env: &Env, _path: &[u8], sealed: Bytes) -> Result<Bytes, AtRestError> {
         let short = || failed("the stored data was shorter than the required size");
         let (vector, text) = sealed.split_at_checked(BLOCK).ok_or_else(short)?;
         if text.len() % BLOCK != 0 {

@@ -2,16 +2,20 @@
 //!
 //! Source: <https://kubernetes.io/docs/reference/config-api/apiserver-config.v1/>.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ironclad_api::{FieldError, Path};
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::aes_cbc::AesCbc;
 use crate::aes_gcm::AesGcm;
 use crate::identity::Identity;
-use crate::resources::{ResourceNames, faults};
+use crate::kms::Kms;
+use crate::kms_settings::KmsSettings;
+use crate::resources::{ResourceNames, faults, masked};
 use crate::secretbox::{KEY, Secretbox};
 use crate::transformer::{Transformer, Transformers};
 
@@ -23,7 +27,10 @@ const REDACTED: &str = "REDACTED";
 
 /// What a file says, checked and with its keys ready.
 pub struct Configuration {
+    /// The first entry that names a resource is the one that counts.
     pub(crate) entries: Vec<(ResourceNames, Transformers)>,
+    /// The services among the transformers, in the file's order.
+    pub(crate) services: Vec<Arc<Kms>>,
 }
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -69,7 +76,7 @@ struct Provider {
     secretbox: Option<Keys>,
     aesgcm: Option<Keys>,
     aescbc: Option<Keys>,
-    kms: Option<Value>,
+    kms: Option<KmsSettings>,
     identity: Option<Empty>,
 }
 
@@ -107,31 +114,98 @@ impl Configuration {
             let found = format!("{}, kind {}", file.api_version, file.kind);
             return Err(malformed(format!("it is of {found}, and must be of {API_VERSION}, kind {KIND}")));
         }
-        let mut errors = Vec::new();
-        let entries = entries(file.resources, &mut errors);
-        if errors.is_empty() { Ok(Self { entries }) } else { Err(ConfigurationError::Invalid(errors)) }
+        let mut reading = Reading::default();
+        let entries = reading.entries(file.resources);
+        match reading.errors.is_empty() {
+            true => Ok(Self { entries, services: reading.services }),
+            false => Err(ConfigurationError::Invalid(reading.errors)),
+        }
     }
 }
 
-fn entries(entries: Vec<Entry>, errors: &mut Vec<FieldError>) -> Vec<(ResourceNames, Transformers)> {
-    let root = Path::new("resources");
-    if entries.is_empty() {
-        errors.push(at_least_one(&root));
+/// What is gathered while a file is read.
+#[derive(Default)]
+struct Reading {
+    errors: Vec<FieldError>,
+    services: Vec<Arc<Kms>>,
+    service_names: HashSet<String>,
+}
+
+impl Reading {
+    fn entries(&mut self, entries: Vec<Entry>) -> Vec<(ResourceNames, Transformers)> {
+        let root = Path::new("resources");
+        if entries.is_empty() {
+            self.errors.push(at_least_one(&root));
+        }
+        let names: Vec<String> = entries.iter().flat_map(|entry| entry.resources.iter().cloned()).collect();
+        let read =
+            entries.into_iter().enumerate().map(|(index, entry)| self.entry(&root.index(index), entry));
+        let read = read.collect();
+        if self.errors.is_empty() {
+            self.errors.extend(masked(&names).map(|why| FieldError::forbidden(&root, why)));
+        }
+        read
     }
-    let read = entries.into_iter().enumerate().map(|(index, entry)| {
-        let path = root.index(index);
-        check_names(&entry.resources, &path.child("resources"), errors);
+
+    fn entry(&mut self, path: &Path, entry: Entry) -> (ResourceNames, Transformers) {
+        check_names(&entry.resources, &path.child("resources"), &mut self.errors);
         let path = path.child("providers");
         if entry.providers.is_empty() {
-            errors.push(at_least_one(&path));
+            self.errors.push(at_least_one(&path));
         }
         let mut transformers = Vec::new();
         for (index, provider) in entry.providers.into_iter().enumerate() {
-            transformers.extend(provider.transformers(&path.index(index), errors));
+            transformers.extend(self.provider(provider, &path.index(index)));
         }
         (ResourceNames::new(&entry.resources), Transformers(transformers))
-    });
-    read.collect()
+    }
+
+    fn provider(&mut self, provider: Provider, path: &Path) -> Vec<Box<dyn Transformer>> {
+        let given = [
+            provider.secretbox.is_some(),
+            provider.aesgcm.is_some(),
+            provider.aescbc.is_some(),
+            provider.kms.is_some(),
+            provider.identity.is_some(),
+        ];
+        let mut refuse = |why: &str| {
+            self.errors.push(FieldError::invalid(path, REDACTED, why));
+            Vec::new()
+        };
+        match given.iter().filter(|given| **given).count() {
+            0 => refuse(
+                "provider does not contain any of the expected providers: KMS, AESGCM, AESCBC, Secretbox, Identity",
+            ),
+            1 => self.only(provider, path),
+            _ => refuse(
+                "more than one provider specified in a single element, should split into different list elements",
+            ),
+        }
+    }
+
+    /// The transformers of a provider that is one thing only.
+    fn only(&mut self, provider: Provider, path: &Path) -> Vec<Box<dyn Transformer>> {
+        let gcm = |name: &str, key: &[u8]| AesGcm::new(name, key).map(boxed);
+        let cbc = |name: &str, key: &[u8]| AesCbc::new(name, key).map(boxed);
+        let secretbox = |name: &str, key: &[u8]| Some(boxed(Secretbox::new(name, key.try_into().ok()?)));
+        let errors = &mut self.errors;
+        match provider {
+            Provider { secretbox: Some(keys), .. } => {
+                keys.read(&path.child("secretbox"), &[KEY], secretbox, errors)
+            }
+            Provider { aesgcm: Some(keys), .. } => keys.read(&path.child("aesgcm"), AES_KEYS, gcm, errors),
+            Provider { aescbc: Some(keys), .. } => keys.read(&path.child("aescbc"), AES_KEYS, cbc, errors),
+            Provider { kms: Some(settings), .. } => self.service(&settings, &path.child("kms")),
+            _ => vec![boxed(Identity)],
+        }
+    }
+
+    fn service(&mut self, settings: &KmsSettings, path: &Path) -> Vec<Box<dyn Transformer>> {
+        let first = self.service_names.insert(settings.name.clone());
+        let made = settings.service(path, !first, &mut self.errors).map(Arc::new);
+        self.services.extend(made.clone());
+        made.into_iter().map(boxed).collect()
+    }
 }
 
 fn at_least_one(path: &Path) -> FieldError {
@@ -147,50 +221,6 @@ fn check_names(names: &[String], path: &Path, errors: &mut Vec<FieldError>) {
             Some((index, name)) => FieldError::invalid(&path.index(index), name.as_str(), why),
             None => FieldError::invalid(path, serde_json::json!(names), why),
         });
-    }
-}
-
-impl Provider {
-    fn transformers(self, path: &Path, errors: &mut Vec<FieldError>) -> Vec<Box<dyn Transformer>> {
-        let given = [
-            self.secretbox.is_some(),
-            self.aesgcm.is_some(),
-            self.aescbc.is_some(),
-            self.kms.is_some(),
-            self.identity.is_some(),
-        ];
-        let mut refuse = |why: &str| {
-            errors.push(FieldError::invalid(path, REDACTED, why));
-            Vec::new()
-        };
-        match given.iter().filter(|given| **given).count() {
-            0 => refuse(
-                "provider does not contain any of the expected providers: KMS, AESGCM, AESCBC, Secretbox, Identity",
-            ),
-            1 => self.only(path, errors),
-            _ => refuse(
-                "more than one provider specified in a single element, should split into different list elements",
-            ),
-        }
-    }
-
-    fn only(self, path: &Path, errors: &mut Vec<FieldError>) -> Vec<Box<dyn Transformer>> {
-        let gcm = |name: &str, key: &[u8]| AesGcm::new(name, key).map(boxed);
-        let cbc = |name: &str, key: &[u8]| AesCbc::new(name, key).map(boxed);
-        let secretbox = |name: &str, key: &[u8]| Some(boxed(Secretbox::new(name, key.try_into().ok()?)));
-        match self {
-            Self { secretbox: Some(keys), .. } => {
-                keys.read(&path.child("secretbox"), &[KEY], secretbox, errors)
-            }
-            Self { aesgcm: Some(keys), .. } => keys.read(&path.child("aesgcm"), AES_KEYS, gcm, errors),
-            Self { aescbc: Some(keys), .. } => keys.read(&path.child("aescbc"), AES_KEYS, cbc, errors),
-            Self { kms: Some(_), .. } => {
-                let why = "key management services are not supported yet: use secretbox, aesgcm or aescbc";
-                errors.push(FieldError::invalid(&path.child("kms"), REDACTED, why));
-                Vec::new()
-            }
-            _ => vec![boxed(Identity)],
-        }
     }
 }
 

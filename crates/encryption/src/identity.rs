@@ -17,7 +17,7 @@ impl Transformer for Identity {
         Ok(plain)
     }
 
-    fn open(&self, _path: &[u8], sealed: Bytes) -> Result<Bytes, AtRestError> {
+    fn open(&self, _env: &Env, _path: &[u8], sealed: Bytes) -> Result<Bytes, AtRestError> {
         plain(sealed)
     }
 }

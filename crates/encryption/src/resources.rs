@@ -28,6 +28,15 @@ impl Name {
         let (resource, group) = text.split_once('.').unwrap_or((text, ""));
         Self { group: group.to_owned(), resource: resource.to_owned() }
     }
+
+    /// As upstream prints it: `*.` for the core group.
+    fn text(&self) -> String {
+        match (self.group.as_str(), self.resource.as_str()) {
+            ("", "*") => "*.".to_owned(),
+            ("", resource) => resource.to_owned(),
+            (group, resource) => format!("{resource}.{group}"),
+        }
+    }
 }
 
 /// What is wrong with a list of names, as upstream says it: the index (`None` for the list) and the text.
@@ -76,6 +85,18 @@ fn fault(text: &str, name: &Name) -> Option<&'static str> {
     }
 }
 
+/// The first name of all lists, in their order, that a wider one before it leaves without effect.
+pub fn masked(texts: &[String]) -> Option<String> {
+    let names: Vec<Name> = texts.iter().map(|text| Name::parse(text)).collect();
+    names.iter().enumerate().find_map(|(at, name)| {
+        let before = names.get(..at)?;
+        let group = Name { group: name.group.clone(), resource: "*".to_owned() };
+        let all = Name { group: "*".to_owned(), resource: "*".to_owned() };
+        let by = [group, all].into_iter().find(|wider| before.contains(wider))?;
+        Some(format!("resource {:?} is masked by earlier rule {:?}", name.text(), by.text()))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +120,20 @@ mod tests {
         check(&["*."], "apps", "deployments", false);
         check(&["*.*"], "apps", "deployments", true);
         check(&["widgets.example.com"], "example.com", "widgets", true);
+    }
+
+    #[test]
+    fn what_a_wider_name_before_it_masks_is_told() {
+        let check = |names: &[&str], expected: Option<&str>| {
+            assert_eq!(masked(&texts(names)).as_deref(), expected, "{names:?}");
+        };
+        check(&["secrets", "*.apps", "*.*"], None);
+        check(
+            &["*.apps", "deployments.apps"],
+            Some("resource \"deployments.apps\" is masked by earlier rule \"*.apps\""),
+        );
+        check(&["*.", "secrets"], Some("resource \"secrets\" is masked by earlier rule \"*.\""));
+        check(&["*.*", "secrets"], Some("resource \"secrets\" is masked by earlier rule \"*.*\""));
     }
 
     #[test]

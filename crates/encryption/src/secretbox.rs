@@ -45,7 +45,7 @@ impl Transformer for Secretbox {
         Ok(sealed.freeze())
     }
 
-    fn open(&self, _path: &[u8], sealed: Bytes) -> Result<Bytes, AtRestError> {
+    fn open(&self, _env: &Env, _path: &[u8], sealed: Bytes) -> Result<Bytes, AtRestError> {
         let (nonce, rest) = sealed
             .split_at_checked(NONCE)
             .ok_or_else(|| failed("the stored data was shorter than the required size"))?;
@@ -87,7 +87,11 @@ mod tests {
              e355a5",
         );
         let key: [u8; KEY] = key.try_into().expect("a key");
-        let opened = Secretbox::new("k", &key).open(&[], [nonce, boxed].concat().into());
+        let opened = Secretbox::new("k", &key).open(
+            &ironclad_env::SimEnv::new(1).shared(),
+            &[],
+            [nonce, boxed].concat().into(),
+        );
         assert_eq!(opened, Ok(text.into()));
     }
 }

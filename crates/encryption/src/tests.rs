@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -30,9 +32,9 @@ fn file(providers: &str) -> String {
     )
 }
 
-fn encryption(providers: &str) -> Encryption {
+fn encryption(providers: &str) -> Arc<Encryption> {
     let configuration = Configuration::parse(file(providers).as_bytes()).expect("a configuration");
-    Encryption::new(configuration, SimEnv::new(1).shared())
+    Arc::new(Encryption::new(configuration, SimEnv::new(1).shared()))
 }
 
 fn sealed(providers: &str, plain: &'static str) -> Bytes {
@@ -134,7 +136,7 @@ fn other_resources_are_stored_as_they_are() {
 #[test]
 fn the_standard_file_encrypts_secrets() {
     let configuration = Configuration::parse(standard("key1", &[7; 32]).as_bytes()).expect("a configuration");
-    let encryption = Encryption::new(configuration, SimEnv::new(1).shared());
+    let encryption = Arc::new(Encryption::new(configuration, SimEnv::new(1).shared()));
     let sealed = encryption.seal(&secrets(), PATH, Bytes::from_static(b"{}")).expect("sealed");
     assert!(sealed.starts_with(b"k8s:enc:secretbox:v1:key1:"));
     assert_eq!(encryption.open(&secrets(), PATH, Bytes::from_static(b"{}")), Ok(Bytes::from_static(b"{}")));
@@ -166,6 +168,41 @@ fn mistakes_are_told_by_their_field_and_without_secrets() {
          resources[0].providers[0].secretbox.keys[1].name: Required value: name is a mandatory field for a key; \
          resources[0].providers[0].secretbox.keys[1].secret: Invalid value: \"REDACTED\": secrets must be base64 encoded; \
          resources[0].providers[0].secretbox.keys[2].secret: Required value: secret is a mandatory field for a key",
+    );
+}
+
+#[test]
+fn services_are_checked_as_upstream_checks_them() {
+    let check = |settings: &str, expected: &str| {
+        let text = format!(
+            "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources: [{{resources: [secrets], \
+             providers: [{{kms: {{{settings}}}}}]}}]"
+        );
+        let error = Configuration::parse(text.as_bytes()).err().map(|error| error.to_string());
+        let expected = expected.replace("KMS.", "resources[0].providers[0].kms.");
+        assert_eq!(error.unwrap_or_default(), expected, "{settings}");
+    };
+    check("apiVersion: v2, name: a, endpoint: 'unix:///run/a.sock'", "");
+    check("apiVersion: v2, name: a, endpoint: 'unix:///@a', timeout: 1m", "");
+    check(
+        "apiVersion: v2, timeout: 0s",
+        "KMS.name: Required value: name is a mandatory field for a provider; \
+         KMS.timeout: Invalid value: \"0s\": timeout should be a positive value; \
+         KMS.endpoint: Invalid value: \"\": endpoint is a mandatory field for a kms",
+    );
+    check(
+        "apiVersion: v2, name: 'a:b', endpoint: 'tcp://a:1', cachesize: 5",
+        "KMS.name: Invalid value: \"a:b\": invalid KMS provider name a:b, must not contain ':'; \
+         KMS.endpoint: Invalid value: \"tcp://a:1\": unsupported scheme \"tcp\" for KMS provider, only unix is supported; \
+         KMS.cachesize: Invalid value: 5: cachesize is not supported in v2",
+    );
+    check(
+        "apiVersion: v3, name: a, endpoint: 'unix:///a'",
+        "KMS.apiVersion: Invalid value: \"v3\": unsupported apiVersion apiVersion for KMS provider, only v1 and v2 are supported",
+    );
+    check(
+        "name: a, endpoint: 'unix:///a'",
+        "KMS.apiVersion: Invalid value: \"v1\": KMSv1 is deprecated and will only receive security updates going forward. Use KMSv2 instead.",
     );
 }
 

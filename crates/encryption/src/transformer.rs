@@ -14,7 +14,13 @@ pub trait Transformer: Send + Sync {
     fn seal(&self, env: &Env, path: &[u8], plain: Bytes) -> Result<Bytes, AtRestError>;
 
     /// The plain form of a stored value that begins with the prefix, which is cut off.
-    fn open(&self, path: &[u8], sealed: Bytes) -> Result<Bytes, AtRestError>;
+    fn open(&self, env: &Env, path: &[u8], sealed: Bytes) -> Result<Bytes, AtRestError>;
+
+    /// Whether this transformer would seal a value anew that it sealed itself, because its key has changed since.
+    /// `sealed` is without the prefix.
+    fn is_stale(&self, _sealed: &[u8]) -> bool {
+        false
+    }
 }
 
 /// The first one writes, all of them read.
@@ -32,14 +38,14 @@ impl Transformers {
     }
 
     /// Two providers may have a key of the same name: the one that can open it does.
-    pub fn open(&self, path: &[u8], stored: Bytes) -> Result<Bytes, AtRestError> {
+    pub fn open(&self, env: &Env, path: &[u8], stored: Bytes) -> Result<Bytes, AtRestError> {
         let mut why = None;
         for transformer in &self.0 {
             let prefix = transformer.prefix();
             if !stored.starts_with(prefix.as_bytes()) {
                 continue;
             }
-            match transformer.open(path, stored.slice(prefix.len()..)) {
+            match transformer.open(env, path, stored.slice(prefix.len()..)) {
                 Ok(plain) => return Ok(plain),
                 Err(error) if !prefix.is_empty() => why = Some(error),
                 Err(_) => {}
@@ -52,7 +58,7 @@ impl Transformers {
     pub fn wrote(&self, stored: &[u8]) -> bool {
         self.0.first().is_some_and(|first| match first.prefix() {
             "" => !stored.starts_with(SEALED),
-            prefix => stored.starts_with(prefix.as_bytes()),
+            prefix => stored.strip_prefix(prefix.as_bytes()).is_some_and(|sealed| !first.is_stale(sealed)),
         })
     }
 

@@ -9,8 +9,17 @@ use std::process::Command;
 use anyhow::{Context, bail, ensure};
 
 /// Every contract, and the folder its code is committed in (`<package>.rs`).
-const CONTRACTS: &[Contract] =
-    &[Contract { proto: "crates/cri/proto/cri.proto", generated: "crates/cri/src/generated/runtime.v1.rs" }];
+const CONTRACTS: &[Contract] = &[
+    Contract { proto: "crates/cri/proto/cri.proto", generated: "crates/cri/src/generated/runtime.v1.rs" },
+    Contract {
+        proto: "crates/encryption/proto/kms.proto",
+        generated: "crates/encryption/src/generated/v2.rs",
+    },
+    Contract {
+        proto: "crates/encryption/proto/encrypted_object.proto",
+        generated: "crates/encryption/src/generated/encrypted.rs",
+    },
+];
 
 struct Contract {
     proto: &'static str,
