@@ -44,6 +44,16 @@ pub struct Backends {
     pub proxied: Arc<rustls::ClientConfig>,
 }
 
+impl Backends {
+    /// For node agents that are believed whatever they show (`insecureSkipTLSVerifyBackend`).
+    fn unverified_nodes(&self) -> Arc<rustls::ClientConfig> {
+        let mut config = rustls::ClientConfig::clone(&self.proxied);
+        config.client_auth_cert_resolver = self.nodes.client_auth_cert_resolver.clone();
+        config.resumption = rustls::client::Resumption::disabled();
+        Arc::new(config)
+    }
+}
+
 /// Answers a request for a connect subresource.
 pub async fn serve(shared: &Shared, asked: Asked<'_>, body: Incoming) -> Result<Reply, Status> {
     let cache = shared.engine.cache();
@@ -52,7 +62,10 @@ pub async fn serve(shared: &Shared, asked: Asked<'_>, body: Incoming) -> Result<
         ("pods", "log") => {
             let options = LogOptions::from_query(asked.query, &asked.resource.name)?;
             let pod = pod(cache, &asked)?;
-            let Some(location) = pod::log(cache, &pod, &options)? else { return Ok(pod::no_log()) };
+            let Some(mut location) = pod::log(cache, &pod, &options)? else { return Ok(pod::no_log()) };
+            if asked.query.flag("insecureSkipTLSVerifyBackend") == Some(true) {
+                location.peer = location::Peer::UnverifiedAgent;
+            }
             log::serve(shared, &location, asked).await
         }
         ("pods", stream @ ("exec" | "attach")) => {
@@ -76,7 +89,7 @@ pub async fn serve(shared: &Shared, asked: Asked<'_>, body: Incoming) -> Result<
             let location = match resource {
                 "pods" => pod::proxy(cache, &asked.resource.namespace, id)?,
                 "services" => service::proxy(cache, &*shared.env, &asked.resource.namespace, id)?,
-                _ => node::proxy(cache, id)?,
+                _ => node::proxy(shared, cache, id).await?,
             };
             proxy::serve(shared, location, asked, body).await
         }
@@ -98,6 +111,7 @@ async fn authorize_create(shared: &Shared, asked: &Asked<'_>) -> Result<(), Stat
             let resource = asked.served.gvr.group_resource();
             Err(Status::forbidden(&resource, &asked.resource.name, reason))
         }
+        Decision::Failed { error, .. } => Err(Status::internal_error(error)),
     }
 }
 

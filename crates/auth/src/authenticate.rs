@@ -10,9 +10,9 @@ use rustls_pki_types::CertificateDer;
 pub mod bootstrap_tokens;
 pub mod jwt;
 pub mod legacy_service_account;
-pub mod recent;
 pub mod service_account;
 pub mod tokens;
+pub mod webhook;
 
 pub const AUTHENTICATED: &str = "system:authenticated";
 pub const UNAUTHENTICATED: &str = "system:unauthenticated";
@@ -25,6 +25,26 @@ pub struct Credentials<'a> {
     pub chain: &'a [CertificateDer<'a>],
     /// The token of an `Authorization: Bearer` header (or of a WebSocket subprotocol).
     pub token: Option<&'a str>,
+    /// The URL's path, decoded.
+    pub path: &'a str,
+}
+
+/// Who gets in without credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anonymous {
+    pub enabled: bool,
+    /// Only to these paths; empty: to all.
+    pub paths: Vec<String>,
+}
+
+impl Anonymous {
+    pub fn everywhere() -> Self {
+        Self { enabled: true, paths: Vec::new() }
+    }
+
+    fn admits(&self, path: &str) -> bool {
+        self.enabled && (self.paths.is_empty() || self.paths.iter().any(|known| known == path))
+    }
 }
 
 /// Every way to say who one is, in upstream's order.
@@ -32,7 +52,7 @@ pub struct Authenticators {
     pub client_ca: CaPool,
     pub tokens: Arc<dyn TokenAuthenticator>,
     /// Whether a request without credentials is `system:anonymous` or refused.
-    pub anonymous: bool,
+    pub anonymous: Anonymous,
 }
 
 impl Authenticators {
@@ -52,7 +72,7 @@ impl Authenticators {
                 Err(reason) => reasons.push(reason),
             }
         }
-        if reasons.is_empty() && self.anonymous {
+        if reasons.is_empty() && self.anonymous.admits(credentials.path) {
             let groups = vec![UNAUTHENTICATED.into()];
             return Ok(User { name: ANONYMOUS.into(), groups, ..User::default() });
         }

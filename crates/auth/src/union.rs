@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ironclad_api::field::aggregate_texts;
 use ironclad_engine::gate::{Attributes, Authorizer, Decision, RuleResolver, Rules, User};
 use ironclad_env::BoxFuture;
 
@@ -50,15 +51,23 @@ impl Authorizer for Union {
             if attributes.user.groups.iter().any(|group| group == PRIVILEGED_GROUP) {
                 return Decision::Allow { reason: String::new() };
             }
-            let mut reasons = Vec::new();
+            let (mut reasons, mut errors) = (Vec::new(), Vec::new());
             for authorizer in &self.authorizers {
                 match authorizer.authorize(attributes).await {
-                    Decision::NoOpinion { reason } if reason.is_empty() => {}
                     Decision::NoOpinion { reason } => reasons.push(reason),
+                    Decision::Failed { denied: false, reason, error } => {
+                        reasons.push(reason);
+                        errors.push(error);
+                    }
                     decided => return decided,
                 }
             }
-            Decision::NoOpinion { reason: reasons.join("\n") }
+            reasons.retain(|reason| !reason.is_empty());
+            let reason = reasons.join("\n");
+            match aggregate_texts(errors) {
+                None => Decision::NoOpinion { reason },
+                Some(error) => Decision::Failed { denied: false, reason, error },
+            }
         })
     }
 }

@@ -147,7 +147,10 @@ impl Engine {
         let Request { target, operation } = request;
         let verb = operation.verb();
         let served = self.served(&target)?;
-        served.deprecation().into_iter().for_each(|text| context.warn(text));
+        if let Some(text) = served.deprecation() {
+            context.warn(text);
+            context.audit.lock().insert("k8s.io/deprecated".to_owned(), "true".to_owned());
+        }
         if target.subresource.is_empty() {
             check_verb(served.kind.spec().verbs, verb, &target)?;
             return self.main(context, &served, target, operation).await;
@@ -259,6 +262,7 @@ impl Engine {
         match self.authorizer.authorize(attributes).await {
             Decision::Allow { .. } => Ok(()),
             Decision::Deny { reason } | Decision::NoOpinion { reason } => Err(forbidden(attributes, &reason)),
+            Decision::Failed { error, .. } => Err(Status::internal_error(error)),
         }
     }
 }

@@ -105,6 +105,25 @@ pub enum Decision {
     NoOpinion {
         reason: String,
     },
+    /// Nobody allowed it, and `error` says why somebody could not tell; `denied` if that is to count as a denial,
+    /// so that nobody else is asked.
+    Failed {
+        denied: bool,
+        reason: String,
+        error: String,
+    },
+}
+
+impl Decision {
+    /// What was said for it or against it.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Allow { reason }
+            | Self::Deny { reason }
+            | Self::NoOpinion { reason }
+            | Self::Failed { reason, .. } => reason,
+        }
+    }
 }
 
 pub trait Authorizer: Send + Sync + 'static {

@@ -203,7 +203,7 @@ impl Answer {
 
     fn read(self) -> Result<Bytes, CallError> {
         match self.code {
-            200..=206 if self.body.is_empty() => Err(CallError::Malformed(format!(
+            200..=206 if self.body.is_empty() => Err(CallError::Empty(format!(
                 "0-length response with status code: {} and content type: {}",
                 self.code,
                 self.content_type.unwrap_or_default()

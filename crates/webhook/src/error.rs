@@ -18,9 +18,37 @@ pub enum CallError {
     /// The server refused; its own Status, or one made of its answer's code.
     #[error("{0}")]
     Refused(Status),
+    /// The server agreed and said nothing, where an answer is needed.
+    #[error("{0}")]
+    Empty(String),
     /// The answer is not what it should be.
     #[error("{0}")]
     Malformed(String),
+}
+
+impl CallError {
+    /// Whether the same call may succeed soon, as upstream judges it for its webhooks.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Transport { why, .. } => why.contains("connection reset by peer"),
+            Self::Refused(status) => {
+                status.is_internal_error()
+                    || status.is_timeout()
+                    || status.is_too_many_requests()
+                    || status.retry_after_seconds().is_some_and(|seconds| seconds > 0)
+            }
+            Self::Unusable(_) | Self::Empty(_) | Self::Malformed(_) => false,
+        }
+    }
+
+    /// Whether it took too long.
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Self::Transport { why, .. } => why == DEADLINE,
+            Self::Refused(status) => status.is_timeout(),
+            Self::Unusable(_) | Self::Empty(_) | Self::Malformed(_) => false,
+        }
+    }
 }
 
 /// Of a call, or a part of it, that took too long.

@@ -15,6 +15,7 @@ use ironclad_env::{Env, EnvironmentExt, Task};
 use ironclad_pki::ca::CertificateAuthority;
 use ironclad_pki::issue::{LEAF_LIFETIME, Template};
 use ironclad_pki::key::PrivateKey;
+use ironclad_pki::kubeconfig::{self, Credential};
 use ironclad_pki::subject::Subject;
 use ironclad_pki::tls::{self, CertificateSlot};
 use parking_lot::Mutex;
@@ -97,6 +98,14 @@ impl Server {
     pub fn at(&self, path: &str) -> Endpoint {
         let place = Place::Url(format!("https://{}{path}", self.address));
         Endpoint { place, ca_bundle: self.ca_bundle.clone() }
+    }
+
+    /// A kubeconfig whose server is a path of this one.
+    pub fn kubeconfig(&self, path: &str) -> String {
+        let url = format!("https://{}{path}", self.address);
+        let ca = String::from_utf8_lossy(&self.ca_bundle);
+        let file = kubeconfig::build("hook", &url, &ca, "caller", &Credential::Token("secret".into()));
+        file.to_yaml().expect("YAML")
     }
 
     /// A resolver for which every Service is this server.

@@ -1,14 +1,14 @@
 //! Calls of a real HTTPS server.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use ironclad_env::RealEnv;
 use ironclad_webhook::resolver::NoServices;
 use ironclad_webhook::testing::{Reply, Server};
-use ironclad_webhook::{Caller, Deadline, Endpoint, Place};
+use ironclad_webhook::{CallError, Caller, Deadline, Endpoint, Patience, Place, Remote};
 use serde_json::json;
 
 const NAMES: &[&str] = &["hook.ns.svc"];
@@ -110,4 +110,57 @@ async fn calls_share_a_connection_and_survive_its_end() {
     let slow = format!("Post \"https://{}/slow?timeout=1s\": context deadline exceeded", server.address);
     check(&caller, &server.at("/slow"), Err(&slow)).await;
     check(&caller, &server.at("/fine"), Ok("{\"fine\":true}")).await;
+}
+
+#[tokio::test]
+async fn a_kubeconfig_says_whom_to_call() {
+    let server = server().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("hook.yaml");
+    let load = |text: &str| {
+        std::fs::write(&path, text).expect("written");
+        Remote::load(RealEnv::shared(), &path)
+    };
+    let good = server.kubeconfig("/fine");
+    let remote = load(&good).unwrap_or_else(|error| panic!("{error}"));
+    check(&remote.caller, &remote.endpoint, Ok("{\"fine\":true}")).await;
+    let refused = |text: &str, want: &str| {
+        let error = load(text).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains(want), "{error}");
+    };
+    refused(&good.replace("https://", "http://"), "must be an https URL");
+    refused(
+        &good.replace("    server:", "    insecure-skip-tls-verify: true\n    server:"),
+        "insecure-skip-tls-verify",
+    );
+    refused("kind: Config", "current-context");
+}
+
+#[tokio::test]
+async fn failures_that_pass_are_tried_again() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = count.clone();
+    let answer = move |path: &str, _: &serde_json::Value| {
+        let call = counter.fetch_add(1, Ordering::SeqCst);
+        let code = if path.starts_with("/late") && call < 2 { 500 } else { 403 };
+        let reply = Reply::json(&json!({ "fine": true }));
+        if path.starts_with("/late") && call >= 2 { reply } else { Reply { code, ..reply } }
+    };
+    let server = Server::start(&RealEnv::shared(), NAMES, Box::new(answer)).await;
+    let caller = Caller::new(RealEnv::shared(), server.resolver());
+    let check = async |path: &str, calls: u32, with_everything: bool, fine: bool, made: usize| {
+        count.store(0, Ordering::SeqCst);
+        let patience = Patience { calls, first_wait: Duration::from_millis(1), with_everything };
+        let deadline = Deadline::Told { seconds: 5 };
+        let answer =
+            caller.post_patiently(&server.at(path), Bytes::from_static(b"{}"), deadline, patience).await;
+        let outcome = (answer.is_ok(), count.load(Ordering::SeqCst));
+        assert_eq!(outcome, (fine, made), "{path} {calls} {answer:?}");
+    };
+    check("/late", 5, false, true, 3).await;
+    check("/late", 2, false, false, 2).await;
+    check("/never", 5, false, false, 1).await;
+    check("/never", 3, true, false, 3).await;
+    let empty = CallError::Empty(String::new());
+    assert!(!empty.is_passing());
 }

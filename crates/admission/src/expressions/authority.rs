@@ -98,11 +98,14 @@ impl Authorizer for Authority {
 }
 
 fn decision(decision: gate::Decision) -> Decision {
-    let allowed = matches!(decision, gate::Decision::Allow { .. });
-    let (gate::Decision::Allow { reason }
-    | gate::Decision::Deny { reason }
-    | gate::Decision::NoOpinion { reason }) = decision;
-    Decision { allowed, reason, error: None }
+    Decision {
+        allowed: matches!(decision, gate::Decision::Allow { .. }),
+        reason: decision.reason().to_owned(),
+        error: match decision {
+            gate::Decision::Failed { error, .. } => Some(error),
+            _ => None,
+        },
+    }
 }
 
 fn attributes(check: &Check, user: &Arc<User>) -> Result<Attributes, String> {

@@ -68,6 +68,6 @@ async fn check(
 async fn ask(authorizer: &dyn Authorizer, attributes: &Attributes) -> Result<(), Status> {
     match authorizer.authorize(attributes).await {
         Decision::Allow { .. } => Ok(()),
-        Decision::Deny { reason } | Decision::NoOpinion { reason } => Err(forbidden(attributes, &reason)),
+        decision => Err(forbidden(attributes, decision.reason())),
     }
 }

@@ -16,7 +16,7 @@ use ironclad_pki::token::invalid_if_deleted_before;
 use ironclad_pki::token::{Binding, ObjectRef, TokenError, TokenVerifier, VerifiedToken};
 use jiff::Timestamp;
 
-use super::recent::Recent;
+use crate::recent::Recent;
 
 /// How long a genuine token counts as genuine without looking again, as upstream.
 const GENUINE: Duration = Duration::from_secs(10);
@@ -41,7 +41,7 @@ struct Alive(AtomicU64);
 
 impl ServiceAccountTokens {
     pub fn new(env: Env, cache: Arc<dyn Cache>, verifier: TokenVerifier) -> Arc<Self> {
-        let recent = Recent::new(&env, GENUINE);
+        let recent = Recent::new(&env);
         Arc::new(Self { env, cache, verifier, recent })
     }
 
@@ -67,7 +67,7 @@ impl ServiceAccountTokens {
         let wanted = (!audiences.is_empty()).then_some(audiences);
         let token = self.verifier.verify(token, wanted, now)?;
         let genuine = Arc::new(Genuine { token, account: Alive::default(), bound: Alive::default() });
-        self.recent.put(key, genuine.clone(), elapsed);
+        self.recent.put(key, genuine.clone(), elapsed + GENUINE);
         Ok(genuine)
     }
 

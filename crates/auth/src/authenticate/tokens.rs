@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ironclad_api::field::aggregate_texts;
 use ironclad_engine::gate::{Authenticated, TokenAuthenticator};
 use ironclad_env::BoxFuture;
 
@@ -30,7 +31,7 @@ impl TokenAuthenticator for Tokens {
                     Err(reason) => reasons.push(reason),
                 }
             }
-            if reasons.is_empty() { Ok(None) } else { Err(reasons.join("; ")) }
+            aggregate_texts(reasons).map_or(Ok(None), Err)
         })
     }
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use ironclad_api::ObjectKey;
+use ironclad_api::field::aggregate_texts;
+use ironclad_api::goprint::quote;
+use ironclad_api::{ObjectKey, Status};
 use ironclad_client::Cache;
 use ironclad_client::typed::CacheExt;
 use ironclad_engine::gate::{Attributes, NonResourceRule, ResourceRule, Rules, User};
@@ -25,7 +27,8 @@ pub struct Grants {
 pub struct Grant {
     /// `None`: cluster-wide, non-resource URLs included.
     namespace: Option<String>,
-    rules: Arc<[PolicyRule]>,
+    /// Or why there are none: a role that does not exist grants nothing until it does.
+    rules: Result<Arc<[PolicyRule]>, String>,
     binding: String,
     role_ref: RoleRef,
     subject: Subject,
@@ -73,8 +76,7 @@ impl Grants {
         role_ref: &RoleRef,
         subjects: Option<&[Subject]>,
     ) {
-        // A binding to a role that does not exist grants nothing until it does.
-        let Some(rules) = rules_of(cache, namespace.as_deref(), role_ref) else { return };
+        let rules = rules_of(cache, namespace.as_deref(), role_ref);
         for subject in subjects.unwrap_or_default() {
             let grant = Arc::new(Grant {
                 namespace: namespace.clone(),
@@ -103,51 +105,74 @@ impl Grants {
         own.chain(user.groups.iter().filter_map(|group| self.groups.get(group)).flatten())
     }
 
-    /// The first grant that covers what is asked.
-    pub fn find(&self, asked: &Attributes) -> Option<&Arc<Grant>> {
-        self.of(&asked.user).find(|grant| {
-            let in_scope = match &grant.namespace {
-                None => true,
-                Some(namespace) => asked.path.is_empty() && *namespace == asked.namespace,
-            };
-            in_scope && grant.rules.iter().any(|rule| covers(rule, asked))
-        })
+    /// The first grant that covers what is asked. `Err`: there is none, and what kept grants from being looked at.
+    pub fn find(&self, asked: &Attributes) -> Result<&Arc<Grant>, Option<String>> {
+        let in_scope = |grant: &&Arc<Grant>| match &grant.namespace {
+            None => true,
+            Some(namespace) => asked.path.is_empty() && *namespace == asked.namespace,
+        };
+        let mut faults = Vec::new();
+        for grant in self.of(&asked.user).filter(in_scope) {
+            match &grant.rules {
+                Ok(rules) if rules.iter().any(|rule| covers(rule, asked)) => return Ok(grant),
+                Ok(_) => {}
+                Err(fault) => faults.push(fault.clone()),
+            }
+        }
+        Err(aggregate_texts(faults))
     }
 
     /// Everything granted to `user` in `namespace`.
     pub fn rules(&self, user: &User, namespace: &str) -> Rules {
         let mut rules = Rules::default();
+        let mut faults = Vec::new();
         let in_scope = |grant: &&Arc<Grant>| grant.namespace.as_deref().is_none_or(|n| n == namespace);
-        for rule in self.of(user).filter(in_scope).flat_map(|grant| grant.rules.iter()) {
-            if rule.non_resource_urls.as_ref().is_some_and(|urls| !urls.is_empty()) {
-                rules.non_resource_rules.push(NonResourceRule {
-                    verbs: rule.verbs.clone(),
-                    paths: rule.non_resource_urls.clone().unwrap_or_default(),
-                });
-            } else {
-                rules.resource_rules.push(ResourceRule {
-                    verbs: rule.verbs.clone(),
-                    api_groups: rule.api_groups.clone().unwrap_or_default(),
-                    resources: rule.resources.clone().unwrap_or_default(),
-                    resource_names: rule.resource_names.clone().unwrap_or_default(),
-                });
+        for grant in self.of(user).filter(in_scope) {
+            match &grant.rules {
+                Ok(granted) => granted.iter().for_each(|rule| add(&mut rules, rule)),
+                Err(fault) => faults.push(fault.clone()),
             }
         }
+        rules.errors.extend(aggregate_texts(faults));
         rules
     }
 }
 
-fn rules_of(cache: &dyn Cache, namespace: Option<&str>, role_ref: &RoleRef) -> Option<Arc<[PolicyRule]>> {
+fn add(rules: &mut Rules, rule: &PolicyRule) {
+    let resources = rule.resources.clone().unwrap_or_default();
+    if !resources.is_empty() {
+        rules.resource_rules.push(ResourceRule {
+            verbs: rule.verbs.clone(),
+            api_groups: rule.api_groups.clone().unwrap_or_default(),
+            resources,
+            resource_names: rule.resource_names.clone().unwrap_or_default(),
+        });
+    }
+    let paths = rule.non_resource_urls.clone().unwrap_or_default();
+    if !paths.is_empty() {
+        rules.non_resource_rules.push(NonResourceRule { verbs: rule.verbs.clone(), paths });
+    }
+}
+
+/// The rules of a role, or upstream's text of why there are none.
+fn rules_of(
+    cache: &dyn Cache,
+    namespace: Option<&str>,
+    role_ref: &RoleRef,
+) -> Result<Arc<[PolicyRule]>, String> {
+    let missing = |kind: &'static str| Status::not_found(&resource(kind), &role_ref.name).message;
     let rules = match (role_ref.kind.as_str(), namespace) {
         ("ClusterRole", _) => {
             let key = ObjectKey::cluster(role_ref.name.clone());
-            cache.get_as::<ClusterRole>(&resource("clusterroles"), &key)?.rules.clone()
+            let role = cache.get_as::<ClusterRole>(&resource("clusterroles"), &key);
+            role.ok_or_else(|| missing("clusterrole"))?.rules.clone()
         }
         ("Role", Some(namespace)) => {
             let key = ObjectKey::new(namespace, role_ref.name.clone());
-            cache.get_as::<Role>(&resource("roles"), &key)?.rules.clone()
+            let role = cache.get_as::<Role>(&resource("roles"), &key);
+            role.ok_or_else(|| missing("role"))?.rules.clone()
         }
-        _ => return None,
+        (kind, _) => return Err(format!("unsupported role reference kind: {}", quote(kind))),
     };
-    Some(rules.unwrap_or_default().into())
+    Ok(rules.unwrap_or_default().into())
 }

@@ -57,8 +57,9 @@ impl Rbac {
 impl Authorizer for Rbac {
     fn authorize<'a>(&'a self, attributes: &'a Attributes) -> BoxFuture<'a, Decision> {
         let decision = match self.grants().find(attributes) {
-            Some(grant) => Decision::Allow { reason: format!("RBAC: allowed by {grant}") },
-            None => Decision::NoOpinion { reason: String::new() },
+            Ok(grant) => Decision::Allow { reason: format!("RBAC: allowed by {grant}") },
+            Err(None) => Decision::NoOpinion { reason: String::new() },
+            Err(Some(faults)) => Decision::NoOpinion { reason: format!("RBAC: {faults}") },
         };
         Box::pin(std::future::ready(decision))
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use ironclad_api::field::aggregate_texts;
 use ironclad_api::{FieldError, GroupKind, Object, Path, Status};
 use ironclad_engine::Context;
 use ironclad_engine::gate::{Attributes, Authorizer, Decision, RuleResolver, Rules, User};
@@ -68,7 +69,8 @@ impl Answer for Access {
             let spec: SubjectAccessReviewSpec = serde_json::from_value(spec).unwrap_or_default();
             let errors = self.validate(&review, &spec);
             if !errors.is_empty() {
-                let kind = GroupKind::new(GROUP, review.kind().to_owned());
+                // As upstream, whose internal objects do not know their kind.
+                let kind = GroupKind::new(GROUP, "");
                 return Err(Status::invalid(&kind, "", &errors));
             }
             if self.of == Of::LocalSubject && review.namespace() != namespace {
@@ -79,8 +81,9 @@ impl Answer for Access {
                 Of::Caller => context.user.clone(),
                 Of::Subject | Of::LocalSubject => Arc::new(user_of(&spec)),
             };
-            let decision = self.authorizer.authorize(&attributes(user, &spec)).await;
-            review.0.insert("status".into(), status_of(decision));
+            let (attributes, unreadable) = attributes(user, &spec);
+            let decision = self.authorizer.authorize(&attributes).await;
+            review.0.insert("status".into(), status_of(decision, unreadable));
             Ok(review)
         })
     }
@@ -154,38 +157,46 @@ fn user_of(spec: &SubjectAccessReviewSpec) -> User {
     }
 }
 
-fn attributes(user: Arc<User>, spec: &SubjectAccessReviewSpec) -> Attributes {
+/// What is asked, and which of its selectors could not be read.
+fn attributes(user: Arc<User>, spec: &SubjectAccessReviewSpec) -> (Attributes, Vec<String>) {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     match (&spec.resource_attributes, &spec.non_resource_attributes) {
-        (Some(asked), _) => Attributes {
-            user,
-            verb: text(&asked.verb),
-            group: text(&asked.group),
-            version: asked
-                .version
-                .clone()
-                .filter(|version| !version.is_empty())
-                .unwrap_or_else(|| "*".into()),
-            resource: text(&asked.resource),
-            subresource: text(&asked.subresource),
-            namespace: text(&asked.namespace),
-            name: text(&asked.name),
-            path: String::new(),
-            field_selector: selectors::fields(asked.field_selector.as_ref()),
-            label_selector: selectors::labels(asked.label_selector.as_ref()),
-        },
-        (None, Some(NonResourceAttributes { path, verb })) => {
-            Attributes { user, verb: text(verb), path: text(path), ..Attributes::default() }
+        (Some(asked), _) => {
+            let version = asked.version.clone().filter(|version| !version.is_empty());
+            let field_selector = selectors::fields(asked.field_selector.as_ref());
+            let label_selector = selectors::labels(asked.label_selector.as_ref());
+            let unreadable = [field_selector.fault("fieldSelector"), label_selector.fault("labelSelector")];
+            let attributes = Attributes {
+                user,
+                verb: text(&asked.verb),
+                group: text(&asked.group),
+                version: version.unwrap_or_else(|| "*".into()),
+                resource: text(&asked.resource),
+                subresource: text(&asked.subresource),
+                namespace: text(&asked.namespace),
+                name: text(&asked.name),
+                path: String::new(),
+                field_selector: field_selector.selector,
+                label_selector: label_selector.selector,
+            };
+            (attributes, unreadable.into_iter().flatten().collect())
         }
-        (None, None) => Attributes { user, ..Attributes::default() },
+        (None, Some(NonResourceAttributes { path, verb })) => {
+            let attributes = Attributes { user, verb: text(verb), path: text(path), ..Attributes::default() };
+            (attributes, Vec::new())
+        }
+        (None, None) => (Attributes { user, ..Attributes::default() }, Vec::new()),
     }
 }
 
-fn status_of(decision: Decision) -> Value {
-    let (allowed, denied, reason) = match decision {
-        Decision::Allow { reason } => (true, false, reason),
-        Decision::Deny { reason } => (false, true, reason),
-        Decision::NoOpinion { reason } => (false, false, reason),
+/// `unreadable` follows what the authorizer could not tell.
+fn status_of(decision: Decision, unreadable: Vec<String>) -> Value {
+    let reason = decision.reason().to_owned();
+    let (allowed, denied, error) = match decision {
+        Decision::Allow { .. } => (true, false, None),
+        Decision::Deny { .. } => (false, true, None),
+        Decision::NoOpinion { .. } => (false, false, None),
+        Decision::Failed { denied, error, .. } => (false, denied, Some(error)),
     };
     let mut status = json!({ "allowed": allowed });
     if denied {
@@ -193,6 +204,10 @@ fn status_of(decision: Decision) -> Value {
     }
     if !reason.is_empty() {
         status["reason"] = reason.into();
+    }
+    let errors: Vec<String> = error.into_iter().chain(unreadable).collect();
+    if !errors.is_empty() {
+        status["evaluationError"] = errors.join("; ").into();
     }
     status
 }
@@ -213,6 +228,8 @@ impl Answer for SelfRules {
             return Box::pin(std::future::ready(Err(Status::bad_request("no namespace on request"))));
         }
         let rules = self.rules.rules(&context.user, &namespace);
+        // Nothing of what was sent comes back.
+        review.0.insert("metadata".into(), json!({}));
         review.0.insert("spec".into(), json!({}));
         review.0.insert("status".into(), rules_status(rules));
         Box::pin(std::future::ready(Ok(review)))
@@ -221,10 +238,14 @@ impl Answer for SelfRules {
 
 fn rules_status(rules: Rules) -> Value {
     let resources = rules.resource_rules.into_iter().map(|rule| {
-        let mut item =
-            json!({ "verbs": rule.verbs, "apiGroups": rule.api_groups, "resources": rule.resources });
-        if !rule.resource_names.is_empty() {
-            item["resourceNames"] = rule.resource_names.into();
+        let mut item = json!({ "verbs": rule.verbs });
+        let lists = [
+            ("apiGroups", rule.api_groups),
+            ("resources", rule.resources),
+            ("resourceNames", rule.resource_names),
+        ];
+        for (field, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+            item[field] = list.into();
         }
         item
     });
@@ -237,8 +258,8 @@ fn rules_status(rules: Rules) -> Value {
         "nonResourceRules": paths.collect::<Vec<_>>(),
         "incomplete": rules.incomplete,
     });
-    if !rules.errors.is_empty() {
-        status["evaluationError"] = rules.errors.join("\n").into();
+    if let Some(errors) = aggregate_texts(rules.errors) {
+        status["evaluationError"] = errors.into();
     }
     status
 }

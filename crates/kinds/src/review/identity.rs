@@ -43,7 +43,7 @@ impl Answer for Token {
                 Ok(Some(found)) => json!({
                     "authenticated": true, "user": user_info(&found.user), "audiences": found.audiences,
                 }),
-                Ok(None) => json!({ "user": {} }),
+                Ok(None) => json!({ "user": {}, "error": "invalid bearer token" }),
                 Err(error) => json!({ "user": {}, "error": error }),
             };
             review.0.insert("status".into(), status);

@@ -86,14 +86,53 @@ fn count_of_values(path: &Path, operator: &str, values: usize) -> Option<FieldEr
     }
 }
 
-/// Requirements that cannot be expressed are left out: what is asked then is whether more is allowed.
-pub fn fields(selector: Option<&FieldSelectorAttributes>) -> fields::Selector {
-    let Some(selector) = selector else { return fields::Selector::default() };
+/// A selector as far as it could be read. Requirements that cannot be expressed are left out: what is asked then is
+/// whether more is allowed.
+#[derive(Default)]
+pub struct Read<S> {
+    pub selector: S,
+    /// What was read, where some of it could not be: nothing, or a part.
+    lacking: Option<Part>,
+}
+
+#[derive(Clone, Copy)]
+enum Part {
+    Some,
+    Nothing,
+}
+
+impl<S: Default> Read<S> {
+    /// Of a text: all or nothing.
+    fn text<E>(parsed: Result<S, E>) -> Self {
+        let lacking = parsed.is_err().then_some(Part::Nothing);
+        Self { selector: parsed.unwrap_or_default(), lacking }
+    }
+
+    /// Of requirements, so many of which could be read.
+    fn parts(selector: S, read: usize, given: usize) -> Self {
+        let part = if read == 0 { Part::Nothing } else { Part::Some };
+        Self { selector, lacking: (read < given).then_some(part) }
+    }
+
+    /// Upstream's text of what was left out, for the review's answer.
+    pub fn fault(&self, field: &str) -> Option<String> {
+        let how = match self.lacking? {
+            Part::Some => "partially ignored",
+            Part::Nothing => "ignored",
+        };
+        Some(format!("spec.resourceAttributes.{field} {how} due to parse error"))
+    }
+}
+
+pub fn fields(selector: Option<&FieldSelectorAttributes>) -> Read<fields::Selector> {
+    let Some(selector) = selector else { return Read::default() };
     match selector.requirements.as_deref().unwrap_or_default() {
-        [] => {
-            fields::Selector::parse(selector.raw_selector.as_deref().unwrap_or_default()).unwrap_or_default()
+        [] => Read::text(fields::Selector::parse(selector.raw_selector.as_deref().unwrap_or_default())),
+        requirements => {
+            let read: Vec<_> = requirements.iter().filter_map(field_term).collect();
+            let count = read.len();
+            Read::parts(fields::Selector::new(read), count, requirements.len())
         }
-        requirements => fields::Selector::new(requirements.iter().filter_map(field_term).collect()),
     }
 }
 
@@ -107,24 +146,25 @@ fn field_term(requirement: &FieldSelectorRequirement) -> Option<fields::Term> {
     Some(fields::Term { field: requirement.key.clone(), value: value.clone(), negated })
 }
 
-pub fn labels(selector: Option<&LabelSelectorAttributes>) -> labels::Selector {
-    let Some(selector) = selector else { return labels::Selector::default() };
+pub fn labels(selector: Option<&LabelSelectorAttributes>) -> Read<labels::Selector> {
+    let Some(selector) = selector else { return Read::default() };
     match selector.requirements.as_deref().unwrap_or_default() {
-        [] => {
-            labels::Selector::parse(selector.raw_selector.as_deref().unwrap_or_default()).unwrap_or_default()
-        }
+        [] => Read::text(labels::Selector::parse(selector.raw_selector.as_deref().unwrap_or_default())),
         requirements => {
-            let read = requirements.iter().filter_map(|requirement| {
-                let requirement = LabelRequirement {
-                    key: requirement.key.clone(),
-                    operator: requirement.operator.clone(),
-                    values: requirement.values.clone().unwrap_or_default(),
-                };
-                requirement.to_requirement().ok()
-            });
-            labels::Selector::new(read.collect())
+            let read: Vec<_> = requirements.iter().filter_map(label_requirement_of).collect();
+            let count = read.len();
+            Read::parts(labels::Selector::new(read), count, requirements.len())
         }
     }
+}
+
+fn label_requirement_of(requirement: &LabelSelectorRequirement) -> Option<labels::Requirement> {
+    let requirement = LabelRequirement {
+        key: requirement.key.clone(),
+        operator: requirement.operator.clone(),
+        values: requirement.values.clone().unwrap_or_default(),
+    };
+    requirement.to_requirement().ok()
 }
 
 #[cfg(test)]
@@ -171,18 +211,35 @@ mod tests {
 
     #[test]
     fn what_cannot_be_expressed_narrows_nothing() {
-        let check = |value: Value, expected_fields: &str, expected_labels: &str| {
+        let check = |value: Value, expected_fields: &str, expected_labels: &str, faults_expected: &[&str]| {
             let attributes = attributes(value.clone());
-            assert_eq!(fields(attributes.field_selector.as_ref()).to_string(), expected_fields, "{value}");
-            assert_eq!(labels(attributes.label_selector.as_ref()).to_string(), expected_labels, "{value}");
+            let (fields, labels) =
+                (fields(attributes.field_selector.as_ref()), labels(attributes.label_selector.as_ref()));
+            assert_eq!(fields.selector.to_string(), expected_fields, "{value}");
+            assert_eq!(labels.selector.to_string(), expected_labels, "{value}");
+            let faults: Vec<String> = [fields.fault("fieldSelector"), labels.fault("labelSelector")]
+                .into_iter()
+                .flatten()
+                .collect();
+            let expected: Vec<String> = faults_expected
+                .iter()
+                .map(|fault| format!("spec.resourceAttributes.{fault} due to parse error"))
+                .collect();
+            assert_eq!(faults, expected, "{value}");
         };
-        check(json!({}), "", "");
+        check(json!({}), "", "", &[]);
         check(
             json!({"fieldSelector": {"rawSelector": "a=b"}, "labelSelector": {"rawSelector": "a in (b)"}}),
             "a=b",
             "a in (b)",
+            &[],
         );
-        check(json!({"fieldSelector": {"rawSelector": "&"}, "labelSelector": {"rawSelector": "&"}}), "", "");
+        check(
+            json!({"fieldSelector": {"rawSelector": "&"}, "labelSelector": {"rawSelector": "&"}}),
+            "",
+            "",
+            &["fieldSelector ignored", "labelSelector ignored"],
+        );
         check(
             json!({
                 "fieldSelector": {"requirements": [
@@ -195,6 +252,7 @@ mod tests {
             }),
             "a=b,c!=d",
             "a",
+            &["fieldSelector partially ignored", "labelSelector partially ignored"],
         );
     }
 }

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use ironclad_api::{FieldError, Path, go_url};
 use serde::Deserialize;
 
+use crate::authenticate::Anonymous;
+
 use super::program::{Programs, compile_claims, compile_user};
 
 const API_VERSION: &str = "apiserver.config.k8s.io/v1";
@@ -32,14 +34,6 @@ pub struct Issuer {
     pub required: Vec<(String, String)>,
     pub mappings: ClaimMappings,
     pub programs: Programs,
-}
-
-/// Who gets in without credentials.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Anonymous {
-    pub enabled: bool,
-    /// Only to these paths; empty: to all.
-    pub paths: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

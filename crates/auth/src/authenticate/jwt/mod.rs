@@ -11,6 +11,7 @@ mod claims;
 mod configuration;
 mod keys;
 mod program;
+mod reload;
 #[cfg(test)]
 mod tests;
 
@@ -22,10 +23,11 @@ use ironclad_env::{BoxFuture, Env, Task};
 use ironclad_pki::token::named_issuer;
 use ironclad_webhook::Caller;
 
-use super::recent::Recent;
+use crate::recent::Recent;
 use keys::IssuerKeys;
 
-pub use configuration::{Anonymous, Configuration, ConfigurationError, Issuer};
+pub use configuration::{Configuration, ConfigurationError, Issuer};
+pub use reload::Reloadable;
 
 /// How long a good token counts without looking again, as upstream.
 const REMEMBERED: Duration = Duration::from_secs(10);
@@ -55,7 +57,7 @@ impl JwtTokens {
         let issuers: Vec<_> = issuers.into_iter().map(with_keys).collect();
         let begin = |keys: &Arc<IssuerKeys>| env.spawn("issuer keys", Box::pin(keys.clone().begin()));
         let tasks = issuers.iter().map(|(_, keys)| begin(keys)).collect();
-        let recent = Recent::new(&env, REMEMBERED);
+        let recent = Recent::new(&env);
         Arc::new(Self { env, issuers, audiences, recent, tasks })
     }
 
@@ -70,7 +72,8 @@ impl JwtTokens {
         }
         let user = self.believe(issuer, keys, token).await.map_err(|why| format!("oidc: {why}"))?;
         let user = Arc::new(super::authenticated(user));
-        self.recent.put(key, user.clone(), elapsed);
+        // Failures are not kept, so that a token counts as soon as it is good.
+        self.recent.put(key, user.clone(), elapsed + REMEMBERED);
         Ok(Some(user))
     }
 

@@ -1,7 +1,7 @@
-//! Answers that were dear to reach, kept for a short while by the credentials they are for.
+//! Answers that were dear to reach, kept for a short while by the credentials or questions they are for.
 //!
-//! The credentials themselves are not kept, only a keyed hash of them: who reads this memory learns no token.
-//! Failures are never kept, so that a token counts as soon as it is good.
+//! The credentials themselves are not kept, only a keyed hash of them: who reads this memory learns no token. So it
+//! is with long questions of any kind, which cost 32 bytes each.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,27 +14,27 @@ use parking_lot::Mutex;
 /// forgotten: bounded without keeping an order.
 const MOST: usize = 4096;
 
-/// Which credentials an answer is for.
+/// Which credentials or question an answer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key([u8; 32]);
 
 pub struct Recent<V> {
     secret: hmac::Key,
-    lifetime: Duration,
     generations: Mutex<Generations<V>>,
 }
 
+/// Each answer with the end of its life, on the monotonic clock.
 struct Generations<V> {
     young: HashMap<Key, (Duration, V)>,
     old: HashMap<Key, (Duration, V)>,
 }
 
 impl<V: Clone> Recent<V> {
-    pub fn new(env: &Env, lifetime: Duration) -> Self {
+    pub fn new(env: &Env) -> Self {
         let mut secret = [0; 32];
         env.fill(&mut secret);
         let generations = Mutex::new(Generations { young: HashMap::new(), old: HashMap::new() });
-        Self { secret: hmac::Key::new(hmac::HMAC_SHA256, &secret), lifetime, generations }
+        Self { secret: hmac::Key::new(hmac::HMAC_SHA256, &secret), generations }
     }
 
     /// The same token for other audiences is another question.
@@ -53,16 +53,17 @@ impl<V: Clone> Recent<V> {
     /// `now` is on the monotonic clock.
     pub fn get(&self, key: &Key, now: Duration) -> Option<V> {
         let generations = self.generations.lock();
-        let (at, value) = generations.young.get(key).or_else(|| generations.old.get(key))?;
-        (now < *at + self.lifetime).then(|| value.clone())
+        let (end, value) = generations.young.get(key).or_else(|| generations.old.get(key))?;
+        (now < *end).then(|| value.clone())
     }
 
-    pub fn put(&self, key: Key, value: V, now: Duration) {
+    /// Keeps an answer until `end`, or less long where there are too many.
+    pub fn put(&self, key: Key, value: V, end: Duration) {
         let mut generations = self.generations.lock();
         if generations.young.len() >= MOST {
             generations.old = std::mem::take(&mut generations.young);
         }
-        generations.young.insert(key, (now, value));
+        generations.young.insert(key, (end, value));
     }
 }
 
@@ -75,14 +76,14 @@ mod tests {
     const LIFETIME: Duration = Duration::from_secs(10);
 
     fn recent() -> Recent<u32> {
-        Recent::new(&SimEnv::new(1).shared(), LIFETIME)
+        Recent::new(&SimEnv::new(1).shared())
     }
 
     #[test]
     fn an_answer_is_kept_for_its_lifetime_and_for_its_question() {
         let recent = recent();
         let audiences = ["a".to_owned()];
-        recent.put(recent.key("token", &[]), 1, Duration::ZERO);
+        recent.put(recent.key("token", &[]), 1, LIFETIME);
         let check = |token: &str, audiences: &[String], now: Duration, expected: Option<u32>| {
             assert_eq!(
                 recent.get(&recent.key(token, audiences), now),
@@ -103,7 +104,7 @@ mod tests {
         let recent = recent();
         let key = |n: usize| recent.key(&n.to_string(), &[]);
         for n in 0..=2 * MOST {
-            recent.put(key(n), 1, Duration::ZERO);
+            recent.put(key(n), 1, LIFETIME);
         }
         assert_eq!(recent.get(&key(0), Duration::ZERO), None);
         assert_eq!(recent.get(&key(MOST), Duration::ZERO), Some(1));
