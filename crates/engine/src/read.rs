@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ironclad_api::entry::{EntryMeta, Fields};
+use ironclad_api::object::string_map;
 use ironclad_api::params::GetOptions;
 use ironclad_api::status::Status;
 use ironclad_api::{Entry, Object, ObjectKey};
@@ -71,17 +72,24 @@ impl Engine {
             return Err(Status::internal_error("a conversion lost objects"));
         }
         for (at, object) in places.into_iter().zip(converted) {
-            entries[at] = reencoded(&entries[at], &object);
+            entries[at] = reencoded(served, &entries[at], &object);
         }
         Ok(entries)
     }
 }
 
 /// The entry of another encoding of the same version of an object.
-pub(crate) fn reencoded(entry: &Entry, object: &Object) -> Arc<Entry> {
+fn reencoded(served: &Served, entry: &Entry, object: &Object) -> Arc<Entry> {
     let json = codec::stamp(&codec::encode(object), entry.revision);
-    // Selectable fields are read from the stored version only.
-    let meta = EntryMeta { fields: Fields::default(), ..entry.meta() };
+    let meta = match served.strategy().selects_converted() {
+        true => EntryMeta {
+            labels: string_map(object.metadata().and_then(|metadata| metadata.get("labels"))),
+            fields: Fields::read_by(served.kind.fields.clone()),
+            ..entry.meta()
+        },
+        // The others' selectable fields are read from the stored version only.
+        false => EntryMeta { fields: Fields::default(), ..entry.meta() },
+    };
     Arc::new(Entry::new(meta, entry.revision, json))
 }
 

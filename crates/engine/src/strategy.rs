@@ -414,6 +414,12 @@ pub trait Strategy: Send + Sync + 'static {
         Some(label.to_owned())
     }
 
+    /// Whether labels and selectable fields are those that an object has after its conversion to
+    /// the version of the request: a custom resource's webhook may change them.
+    fn selects_converted(&self) -> bool {
+        false
+    }
+
     /// A kind that is never stored (reviews): its create runs this instead.
     fn virtual_create(&self) -> Option<Arc<dyn Action>> {
         None

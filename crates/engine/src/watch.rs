@@ -19,7 +19,9 @@ use tokio::sync::watch;
 
 pub use event::WatchEvent;
 
+use crate::cache::log::Record;
 use crate::cache::objects::{Look, Objects};
+use crate::codec::EventType;
 use crate::engine::Engine;
 use crate::read::list::invalid_options;
 use crate::read::select::Selection;
@@ -52,6 +54,8 @@ pub struct Watch {
     initial: std::vec::IntoIter<Arc<Entry>>,
     /// The revision of the bookmark that ends the initial events, until it has been sent.
     initial_end: Option<u64>,
+    /// Changes that may be events for it: they must be converted before the selection says so.
+    candidates: Vec<Arc<Record>>,
     ready: VecDeque<WatchEvent>,
     bookmarks: bool,
     bookmark_at: BoxFuture<'static, ()>,
@@ -107,6 +111,7 @@ impl Engine {
             initial: start.initial.into_iter(),
             initial_end: start.initial_end,
             over: !ready.is_empty(),
+            candidates: Vec::new(),
             ready,
             bookmarks: options.allow_watch_bookmarks,
             bookmark_at: self.env.sleep(next_bookmark(timeout)),
@@ -132,6 +137,7 @@ impl Engine {
         if initial || since.is_none() {
             self.fresh(options.resource_version).await?;
             let (snapshot, place) = objects.snapshot_to_follow(&self.cluster.applied);
+            let selection = selection.of_stored();
             let all = snapshot.sorted.range(selection.namespace.as_deref(), None);
             let initial = match initial {
                 true => all.filter(|entry| selection.matches(entry)).cloned().collect(),
@@ -174,6 +180,10 @@ impl Watch {
 
     /// The next event if there is one already; for writing several at once.
     pub fn next_now(&mut self) -> Option<WatchEvent> {
+        if self.served.strategy().selects_converted() {
+            // Nobody is asked to convert what might not be waited for.
+            return None;
+        }
         self.take().now_or_never().flatten()
     }
 
@@ -184,8 +194,14 @@ impl Watch {
     /// The next event out of what is there, in the version asked for. Nothing is lost if the
     /// future is dropped: the event is taken out only when it is complete.
     async fn take(&mut self) -> Option<WatchEvent> {
-        if self.ready.is_empty() {
-            self.gather();
+        while self.ready.is_empty() {
+            if self.candidates.is_empty() {
+                self.gather();
+            }
+            match self.candidates.is_empty() {
+                true => break,
+                false => self.judge().await,
+            }
         }
         if let Some(entry) = self.ready.front()?.entry_to_convert(&self.served) {
             let event = match self.engine.in_version(&self.served, vec![entry]).await {
@@ -201,28 +217,63 @@ impl Watch {
         self.ready.pop_front()
     }
 
-    /// Fills `ready` from the initial objects, then from the log.
+    /// Tells which candidates are events, by what they are in the version asked for. They are let
+    /// go only when that is known.
+    async fn judge(&mut self) {
+        let both = |record: &Arc<Record>| [Some(record.entry.clone()), record.old.clone()];
+        let entries = self.candidates.iter().flat_map(both).flatten().collect();
+        match self.engine.in_version(&self.served, entries).await {
+            Ok(converted) => {
+                let mut converted = converted.into_iter();
+                for record in std::mem::take(&mut self.candidates) {
+                    let Some(entry) = converted.next() else { return };
+                    let old = record.old.as_ref().and_then(|_| converted.next());
+                    let record = Record::served(record.event, entry, old);
+                    self.ready.extend(WatchEvent::of(&record, &self.selection));
+                }
+            }
+            Err(status) => {
+                self.candidates.clear();
+                self.ready.push_back(WatchEvent::error(&status));
+                self.over = true;
+            }
+        }
+    }
+
+    /// Fills `ready`, or `candidates`, from the initial objects, then from the log.
     fn gather(&mut self) {
         if self.over {
             return;
         }
-        self.ready.extend(self.initial.by_ref().take(BATCH).map(WatchEvent::initial));
-        if !self.ready.is_empty() {
+        let initial = self.initial.by_ref().take(BATCH);
+        match self.selection.is_of_converted() {
+            true => self
+                .candidates
+                .extend(initial.map(|entry| Arc::new(Record::served(EventType::Added, entry, None)))),
+            false => self.ready.extend(initial.map(WatchEvent::initial)),
+        }
+        if self.has_some() {
             return;
         }
         if let Some(revision) = self.initial_end.take() {
             self.ready.push_back(WatchEvent::bookmark(&self.served, revision, true));
             return;
         }
-        while self.ready.is_empty() {
+        while !self.has_some() {
             // Read before the log is looked at: when that finds nothing, all of this was seen.
             let applied = self.engine.cluster.applied.revision();
             match self.objects.look(self.place, BATCH) {
                 Look::Records(records, next) => {
-                    let events = records.iter().filter_map(|record| WatchEvent::of(record, &self.selection));
-                    // A revision that was in the first list already is not told again.
-                    self.ready.extend(events.filter(|event| event.revision > self.seen));
                     self.place = next;
+                    // A revision that was in the first list already is not told again.
+                    let records = records.into_iter().filter(|record| record.revision() > self.seen);
+                    if self.selection.is_of_converted() {
+                        let stored = self.selection.of_stored();
+                        self.candidates.extend(records.filter(|record| stored.matches(&record.entry)));
+                    } else {
+                        let event = |record: Arc<Record>| WatchEvent::of(&record, &self.selection);
+                        self.ready.extend(records.filter_map(event));
+                    }
                 }
                 Look::Nothing => {
                     self.seen = self.seen.max(applied);
@@ -235,6 +286,10 @@ impl Watch {
                 }
             }
         }
+    }
+
+    fn has_some(&self) -> bool {
+        !self.ready.is_empty() || !self.candidates.is_empty()
     }
 
     /// Waits for news, for the time of a bookmark, or for the end.
@@ -262,7 +317,7 @@ impl Watch {
             return;
         }
         self.gather();
-        if self.ready.is_empty() {
+        if !self.has_some() {
             self.ready.push_back(WatchEvent::bookmark(&self.served, self.seen, false));
         }
     }

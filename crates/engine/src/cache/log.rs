@@ -32,6 +32,12 @@ impl Record {
         Self { event, entry, old, frame, entered: OnceLock::new(), left: OnceLock::new() }
     }
 
+    /// A change as it is served in another version.
+    pub fn served(event: EventType, entry: Arc<Entry>, old: Option<Arc<Entry>>) -> Self {
+        let frame = codec::frame_served(event, &entry.json);
+        Self::new(event, entry, old, frame)
+    }
+
     pub fn revision(&self) -> u64 {
         self.entry.revision
     }

@@ -59,7 +59,7 @@ enum At {
     Exactly(u64),
 }
 
-/// A page before conversion.
+/// A page, before conversion or after it.
 struct Page {
     revision: u64,
     entries: Vec<Arc<Entry>>,
@@ -80,14 +80,9 @@ impl Engine {
         }
         let selection = Selection::new(served, target, options)?;
         let (at, after, limit) = self.list_start(served, &selection, options).await?;
-        let page = match at {
-            At::Newest => cached(
-                &served.kind.objects.snapshot(&self.cluster.applied),
-                &selection,
-                after.as_ref(),
-                limit,
-            ),
-            At::Exactly(revision) => self.page_at(served, &selection, revision, after, limit).await?,
+        let page = match selection.is_of_converted() {
+            true => self.page_of_converted(served, &selection, at, after, limit).await?,
+            false => self.page(served, &selection, at, after, limit).await?,
         };
         let mut meta = ListMeta { resource_version: page.revision.to_string(), ..ListMeta::default() };
         if let Some(last) = page.entries.last().filter(|_| page.remaining > 0) {
@@ -133,6 +128,53 @@ impl Engine {
             (Some(revision), None) if options.limit > 0 => (At::Exactly(revision), None, options.limit),
             _ => (At::Newest, None, options.limit),
         })
+    }
+
+    async fn page(
+        &self,
+        served: &Served,
+        selection: &Selection,
+        at: At,
+        after: Option<ObjectKey>,
+        limit: usize,
+    ) -> Result<Page, Status> {
+        let now = || served.kind.objects.snapshot(&self.cluster.applied);
+        match at {
+            At::Newest => Ok(cached(&now(), selection, after.as_ref(), limit)),
+            At::Exactly(revision) => self.page_at(served, selection, revision, after, limit).await,
+        }
+    }
+
+    /// A page out of objects that are converted, in batches, before they are selected.
+    async fn page_of_converted(
+        &self,
+        served: &Served,
+        selection: &Selection,
+        mut at: At,
+        mut after: Option<ObjectKey>,
+        limit: usize,
+    ) -> Result<Page, Status> {
+        let candidates = selection.of_stored();
+        let batch = if limit == 0 { 0 } else { limit.max(STORE_PAGE) };
+        let mut selected = Vec::new();
+        loop {
+            let page = self.page(served, &candidates, at, after, batch).await?;
+            let (revision, read) = (page.revision, page.entries.len());
+            after = page.entries.last().map(|last| last.key.clone());
+            for (index, entry) in self.in_version(served, page.entries).await?.into_iter().enumerate() {
+                if selection.matches(&entry) {
+                    selected.push(entry);
+                }
+                if limit > 0 && selected.len() == limit {
+                    let remaining = page.remaining + (read - index - 1);
+                    return Ok(Page { revision, entries: selected, remaining });
+                }
+            }
+            if page.remaining == 0 {
+                return Ok(Page { revision, entries: selected, remaining: 0 });
+            }
+            at = At::Exactly(revision);
+        }
     }
 
     /// A page of the state at a revision: from the cache if nothing changed since, else from the store.

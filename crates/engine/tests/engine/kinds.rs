@@ -141,6 +141,7 @@ impl Vessel {
         ];
         Arc::new(Self(KindSpec {
             storage_prefix: Some("example.com/vessels".into()),
+            selectable: vec![SelectableField::at("spec.port"), SelectableField::at("spec.door")],
             ..spec("example.com", "Vessel", "vessels", versions)
         }))
     }
@@ -192,6 +193,15 @@ impl Strategy for Vessel {
 
     fn claims(&self, object: &Object) -> Vec<String> {
         port(object).map(claim).into_iter().collect()
+    }
+
+    fn field_label(&self, version: &GroupVersion, label: &str) -> Option<String> {
+        let own = if version.version == "v1" { "spec.door" } else { "spec.port" };
+        (label == own).then(|| label.to_owned())
+    }
+
+    fn selects_converted(&self) -> bool {
+        true
     }
 
     fn convert<'a>(

@@ -32,7 +32,8 @@ fn every_version_shows_the_same_object() {
     else {
         panic!("no watch")
     };
-    let event: Value = serde_json::from_slice(&watch.next_now().expect("an event").frame).expect("JSON");
+    let event = world.run(async move { watch.next().await.expect("an event") });
+    let event: Value = serde_json::from_slice(&event.frame).expect("JSON");
     assert_eq!((&event["type"], &event["object"]["spec"]), (&json!("MODIFIED"), &json!({"door": 4})));
     world.check_error(
         "create",
@@ -42,6 +43,82 @@ fn every_version_shows_the_same_object() {
         400,
         "the API version in the data (example.com/v1) does not match the expected API version (example.com/v2)",
     );
+}
+
+#[test]
+fn every_version_selects_by_its_own_fields() {
+    let world = World::new();
+    for (name, port) in [("a", 1), ("b", 2), ("c", 3)] {
+        let body = vessel("v2", name, json!({"port": port}));
+        world.check("create", "example.com/v2/vessels ns/", body, 201, json!({}));
+    }
+    let names = |path: &str, call: &Call| -> Vec<String> {
+        let body = world.call("list", path, (), call).body;
+        let items = body["items"].as_array().cloned().unwrap_or_default();
+        items.iter().filter_map(|item| Some(item["metadata"]["name"].as_str()?.to_owned())).collect()
+    };
+    let check = |version: &str, selector: &str, want: &[&str]| {
+        let path = format!("example.com/{version}/vessels ns/");
+        assert_eq!(names(&path, &Call::fields(selector)), want, "{version} {selector}");
+    };
+    check("v1", "spec.door=2", &["b"]);
+    check("v1", "spec.door!=2", &["a", "c"]);
+    check("v1", "metadata.name=c,spec.door=3", &["c"]);
+    check("v1", "metadata.name=c,spec.door=2", &[]);
+    check("v2", "spec.port=2", &["b"]);
+    for (version, field) in [("v1", "spec.port"), ("v2", "spec.door")] {
+        let path = format!("example.com/{version}/vessels ns/");
+        let why = format!("field label not supported: {field}");
+        world.check_error("list", &path, (), &Call::fields(&format!("{field}=2")), 400, &why);
+    }
+    // Pages count what is selected.
+    let mut call = Call::fields("spec.door!=2");
+    call.list.limit = 1;
+    let page = world.call("list", "example.com/v1/vessels ns/", (), &call).body;
+    assert_eq!(page["items"][0]["metadata"]["name"], "a");
+    let token = page["metadata"]["continue"].as_str().expect("there is more").to_owned();
+    call.list.continue_token = token;
+    assert_eq!(names("example.com/v1/vessels ns/", &call), ["c"]);
+}
+
+#[test]
+fn objects_enter_and_leave_the_fields_of_a_version() {
+    let world = World::new();
+    world.check(
+        "create",
+        "example.com/v2/vessels ns/",
+        vessel("v2", "a", json!({"port": 1})),
+        201,
+        json!({}),
+    );
+    world.check(
+        "create",
+        "example.com/v2/vessels ns/",
+        vessel("v2", "b", json!({"port": 2})),
+        201,
+        json!({}),
+    );
+    let call = Call::fields("spec.door=2");
+    let Ok(Response::Watch(mut watch)) = world.response("watch", "example.com/v1/vessels ns/", (), &call).0
+    else {
+        panic!("no watch")
+    };
+    world.check("merge", "example.com/v2/vessels ns/b", json!({"spec": {"port": 3}}), 200, json!({}));
+    world.check("merge", "example.com/v2/vessels ns/a", json!({"spec": {"port": 4}}), 200, json!({}));
+    world.check("merge", "example.com/v2/vessels ns/a", json!({"spec": {"port": 2}}), 200, json!({}));
+    world.check("delete", "example.com/v2/vessels ns/a", (), 200, json!({}));
+    let events = world.run(async move {
+        let mut events = Vec::new();
+        for _ in 0..4 {
+            let event = watch.next().await.expect("an event");
+            let line: Value = serde_json::from_slice(&event.frame).expect("JSON");
+            let door = line["object"]["spec"]["door"].clone();
+            events.push(json!([line["type"], line["object"]["metadata"]["name"], door]));
+        }
+        events
+    });
+    let want = json!([["ADDED", "b", 2], ["DELETED", "b", 2], ["ADDED", "a", 2], ["DELETED", "a", 2]]);
+    assert_eq!(Value::Array(events), want);
 }
 
 #[test]

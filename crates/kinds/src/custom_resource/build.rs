@@ -78,16 +78,21 @@ fn subresources(version: &Version) -> Vec<Subresource> {
     status.into_iter().chain(scale).collect()
 }
 
-/// The fields of all versions; their paths are the same in the stored one.
+/// The fields of all versions; each version offers its own.
 fn selectable(spec: &Spec) -> Vec<SelectableField> {
     let mut fields: Vec<SelectableField> = Vec::new();
-    for field in spec.versions.iter().flat_map(|version| &version.selectable_fields) {
-        let path = field.json_path.strip_prefix('.').unwrap_or(&field.json_path);
+    for path in spec.versions.iter().flat_map(selectable_paths) {
         if fields.iter().all(|known| known.name != path) {
             fields.push(SelectableField::at(owned(path)));
         }
     }
     fields
+}
+
+/// As selectors name them: without the dot that the paths begin with.
+fn selectable_paths(version: &Version) -> impl Iterator<Item = &str> {
+    let paths = version.selectable_fields.iter().map(|field| field.json_path.as_str());
+    paths.map(|path| path.strip_prefix('.').unwrap_or(path))
 }
 
 /// What users of a deprecated version are told; the best of the served ones is named.
@@ -112,6 +117,7 @@ fn rules(spec: &Spec, version: &Version) -> VersionRules {
         storage: version.storage,
         has_status: version.has_status(),
         scale: version.scale().cloned(),
+        selectable: selectable_paths(version).map(str::to_owned).collect(),
         schema: SchemaRef::Custom(Arc::new(schema.map_or_else(structural::preserving, structural::resource))),
         rules: schema.map(Rules::compile).unwrap_or_default(),
         expressions: schema.and_then(RuleTree::of),

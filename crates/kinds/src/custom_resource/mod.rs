@@ -163,6 +163,15 @@ impl Strategy for CustomResource {
     fn upgrades_stored(&self) -> bool {
         true
     }
+
+    fn field_label(&self, version: &GroupVersion, label: &str) -> Option<String> {
+        let version = self.version(&version.version)?;
+        version.selectable.iter().find(|field| *field == label).cloned()
+    }
+
+    fn selects_converted(&self) -> bool {
+        self.webhook.is_some()
+    }
 }
 
 /// A write of the status changes nothing of the metadata but who manages which field.

@@ -17,6 +17,8 @@ pub(super) struct VersionRules {
     pub storage: bool,
     pub has_status: bool,
     pub scale: Option<Scale>,
+    /// The fields that its selectors may name.
+    pub selectable: Vec<String>,
     pub schema: SchemaRef,
     pub rules: Rules,
     /// `x-kubernetes-validations`
