@@ -11,7 +11,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{ACCEPT, CACHE_CONTROL, ETAG, IF_NONE_MATCH, LOCATION, VARY};
-use ironclad_api::openapi::{self, Resource, Subresource};
+use ironclad_api::gvk::Name;
+use ironclad_api::openapi::{self, Custom, Resource, Subresource};
 use ironclad_api::params::Query;
 use ironclad_api::status::Status;
 use ironclad_api::{GroupVersion, json};
@@ -147,8 +148,9 @@ impl OpenApi {
             for subresource in served.subresources() {
                 hash.update(format!("{} {:?} {:?}\n", subresource.name, subresource.kind, subresource.verbs));
             }
-            if let SchemaRef::Custom(schema) = served.schema() {
-                hash.update(json::encode(&schema.published));
+            if let Some(custom) = custom(served) {
+                hash.update(format!("{} {:?}\n", custom.list_kind, custom.selectable));
+                hash.update(json::encode(&custom.schema.published));
             }
         }
         hash.finalize().iter().fold(String::new(), |mut text, byte| {
@@ -195,11 +197,21 @@ fn resource(served: &Served) -> Resource<'_> {
         namespaced: served.kind.is_namespaced(),
         verbs: spec.verbs,
         subresources: subresources.collect(),
-        custom: match served.schema() {
-            SchemaRef::Custom(schema) => Some(schema),
-            SchemaRef::Builtin(_) => None,
-        },
+        custom: custom(served),
     }
+}
+
+fn custom(served: &Served) -> Option<Custom<'_>> {
+    let SchemaRef::Custom(schema) = served.schema() else { return None };
+    let (spec, version) = (served.kind.spec(), served.gvk.group_version());
+    let offered = |name: &Name| served.strategy().field_label(&version, name).is_some();
+    let fields = spec.selectable.iter().map(|field| &field.name).filter(|name| offered(name));
+    Some(Custom {
+        schema,
+        plural: &spec.resource,
+        list_kind: served.strategy().list_kind().into_owned(),
+        selectable: fields.map(Name::to_string).collect(),
+    })
 }
 
 fn by_group_version(kinds: &Kinds) -> BTreeMap<GroupVersion, Vec<&Served>> {

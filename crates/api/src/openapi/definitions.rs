@@ -4,14 +4,20 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::custom::{self, Custom, TypeMeta};
 use super::{Dialect, gvk_extension};
 use crate::gvk::GroupVersionKind;
 use crate::schema::descriptions::Descriptions;
-use crate::schema::{Catalog, Definition, Object, Patch, Property, Schema, Shape, Topology, Width};
+use crate::schema::{Catalog, Definition, Object, Patch, Property, Shape, Topology, Width};
 
 /// A built-in kind, whose texts for apiVersion, kind and metadata custom resources share.
 const LIKE_ANY_KIND: &str = "io.k8s.api.core.v1.ConfigMap";
+const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 const LIST_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta";
+
+const CONVENTIONS: &str =
+    "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md";
+const LIST_METADATA: &str = "Standard list metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
 
 /// The schemas of one document, filled as its paths name them.
 pub(super) struct Definitions {
@@ -55,52 +61,66 @@ impl Definitions {
     }
 
     /// References to a custom resource's schema and to that of its list.
-    pub(super) fn custom(&mut self, gvk: &GroupVersionKind, schema: &Schema) -> (Value, Value) {
-        let name = custom_name(gvk);
-        let list = format!("{name}List");
+    pub(super) fn custom(&mut self, gvk: &GroupVersionKind, custom: &Custom<'_>) -> (Value, Value) {
+        let list_gvk = gvk.group_version().kind(custom.list_kind.clone());
+        let (name, list) = (custom_name(gvk), custom_name(&list_gvk));
         if self.named.insert(name.clone()) {
-            let item = self.custom_schema(gvk, schema);
-            self.schemas.insert(name.clone(), item);
-            let list_schema = self.custom_list(gvk, &name);
-            self.schemas.insert(list.clone(), list_schema);
+            let type_meta = self.type_meta();
+            let mut schemas = [
+                (&name, gvk, custom::root(custom.schema, self.dialect, &type_meta)),
+                (&list, &list_gvk, self.custom_list(gvk, custom, type_meta)),
+            ];
+            for (name, gvk, keywords) in &mut schemas {
+                keywords.insert("x-kubernetes-group-version-kind".to_owned(), json!([gvk_extension(gvk)]));
+                if let Some(fields) = custom.selectable() {
+                    keywords.insert("x-kubernetes-selectable-fields".to_owned(), fields);
+                }
+                self.schemas.insert((*name).clone(), Value::Object(std::mem::take(keywords)));
+            }
         }
         (self.dialect.reference(&name), self.dialect.reference(&list))
     }
 
-    fn custom_schema(&mut self, gvk: &GroupVersionKind, schema: &Schema) -> Value {
-        let mut published = schema.published.as_deref().cloned().unwrap_or_else(|| json!({"type": "object"}));
-        if self.dialect == Dialect::V2 {
-            to_v2(&mut published);
-        }
-        if let Some(keywords) = published.as_object_mut() {
-            let properties = keywords.entry("properties").or_insert_with(|| json!({}));
-            if let (Some(properties), Some(object)) = (properties.as_object_mut(), schema.object()) {
-                for name in ["apiVersion", "kind", "metadata"] {
-                    if let Some(property) = object.property(name) {
-                        let value = self.property(LIKE_ANY_KIND, property);
-                        properties.insert(name.to_owned(), value);
-                    }
-                }
-            }
-            keywords.insert("x-kubernetes-group-version-kind".to_owned(), json!([gvk_extension(gvk)]));
-        }
-        published
+    /// The properties of any object, with their texts.
+    fn type_meta(&mut self) -> TypeMeta {
+        let text = |name: &str| match self.descriptions.get(LIKE_ANY_KIND, name) {
+            Some(text) => json!({ "type": "string", "description": text }),
+            None => json!({ "type": "string" }),
+        };
+        let (api_version, kind) = (text("apiVersion"), text("kind"));
+        let description = self.descriptions.get(LIKE_ANY_KIND, "metadata").unwrap_or_default().into_owned();
+        TypeMeta { api_version, kind, metadata: self.described(OBJECT_META, &description) }
     }
 
-    fn custom_list(&mut self, gvk: &GroupVersionKind, item: &str) -> Value {
-        let list = GroupVersionKind { kind: format!("{}List", gvk.kind).into(), ..gvk.clone() };
-        json!({
-            "description": format!("{} is a list of {}", list.kind, gvk.kind),
+    fn described(&mut self, name: &str, description: &str) -> Value {
+        let mut keywords = as_map(self.by_name(name));
+        keywords.insert("description".to_owned(), description.into());
+        self.beside_reference(keywords)
+    }
+
+    fn custom_list(
+        &mut self,
+        gvk: &GroupVersionKind,
+        custom: &Custom<'_>,
+        type_meta: TypeMeta,
+    ) -> Map<String, Value> {
+        let items = json!({
+            "type": "array",
+            "items": self.dialect.reference(&custom_name(gvk)),
+            "description": format!("List of {}. More info: {CONVENTIONS}", custom.plural),
+        });
+        let metadata = self.described(LIST_META, LIST_METADATA);
+        as_map(json!({
+            "description": format!("{} is a list of {}", custom.list_kind, gvk.kind),
             "type": "object",
             "required": ["items"],
             "properties": {
-                "apiVersion": { "type": "string" },
-                "kind": { "type": "string" },
-                "items": { "type": "array", "items": self.dialect.reference(item) },
-                "metadata": self.by_name(LIST_META),
+                "apiVersion": type_meta.api_version,
+                "kind": type_meta.kind,
+                "items": items,
+                "metadata": metadata,
             },
-            "x-kubernetes-group-version-kind": [gvk_extension(&list)],
-        })
+        }))
     }
 
     /// Every schema named so far and those they refer to.
@@ -266,30 +286,4 @@ fn custom_name(gvk: &GroupVersionKind) -> String {
     let mut parts: Vec<&str> = gvk.group.split('.').rev().collect();
     parts.extend([gvk.version.as_ref(), gvk.kind.as_ref()]);
     parts.join(".")
-}
-
-/// Drops what v2 has no words for. Fields that may hold anything, or null, lose their type,
-/// because clients would refuse what the server takes.
-fn to_v2(schema: &mut Value) {
-    let Some(keywords) = schema.as_object_mut() else { return };
-    for name in ["oneOf", "anyOf", "allOf", "not", "x-kubernetes-validations"] {
-        keywords.remove(name);
-    }
-    let is_true = |name: &str| keywords.get(name) == Some(&Value::Bool(true));
-    if is_true("nullable")
-        || is_true("x-kubernetes-preserve-unknown-fields")
-        || is_true("x-kubernetes-int-or-string")
-    {
-        for name in ["nullable", "type", "items", "properties", "additionalProperties", "required", "format"]
-        {
-            keywords.remove(name);
-        }
-    }
-    for name in ["properties", "definitions", "patternProperties"] {
-        let children = keywords.get_mut(name).and_then(Value::as_object_mut);
-        children.into_iter().flat_map(|children| children.values_mut()).for_each(to_v2);
-    }
-    for name in ["items", "additionalProperties"] {
-        keywords.get_mut(name).into_iter().for_each(to_v2);
-    }
 }

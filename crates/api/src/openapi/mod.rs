@@ -4,6 +4,7 @@
 //! kind or a CRD is in them without more code. `kubectl explain`, `apply`, `diff` and client
 //! side validation read them. Documents are large: make them on demand, and keep bytes.
 
+mod custom;
 mod definitions;
 mod operations;
 mod parameters;
@@ -13,7 +14,7 @@ pub mod protobuf;
 use serde_json::{Map, Value, json};
 
 use crate::gvk::{GroupVersion, GroupVersionKind};
-use crate::schema::Schema;
+pub use custom::Custom;
 use definitions::Definitions;
 
 /// A resource as its paths show it.
@@ -26,8 +27,8 @@ pub struct Resource<'a> {
     /// As in discovery: `create`, `delete`, `deletecollection`, `get`, `list`, `patch`, `update`.
     pub verbs: &'a [&'a str],
     pub subresources: Vec<Subresource<'a>>,
-    /// The schema of a custom resource; built-in kinds are in the catalog.
-    pub custom: Option<&'a Schema>,
+    /// What a custom resource is; built-in kinds are in the catalog.
+    pub custom: Option<Custom<'a>>,
 }
 
 /// A path below an object.

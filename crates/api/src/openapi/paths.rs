@@ -127,8 +127,8 @@ impl Writer<'_> {
 
     /// `None` if neither the catalog nor the resource has a schema.
     fn schemas(&mut self, resource: &Resource<'_>) -> Option<Schemas> {
-        let (item, list) = match resource.custom {
-            Some(schema) => self.definitions.custom(&resource.gvk, schema),
+        let (item, list) = match &resource.custom {
+            Some(custom) => self.definitions.custom(&resource.gvk, custom),
             None => {
                 let item = self.definitions.kind(&resource.gvk)?;
                 let list_kind = format!("{}List", resource.gvk.kind);
@@ -186,7 +186,7 @@ impl Writer<'_> {
         let path = format!("{item}/{}", subresource.name);
         let kind = &resource.gvk.kind;
         let target = format!("{scope}{kind}{}", capitalized(subresource.name));
-        let own = match (subresource.gvk == resource.gvk, resource.custom) {
+        let own = match (subresource.gvk == resource.gvk, &resource.custom) {
             (true, _) => Some(schemas.item.clone()),
             _ => self.definitions.kind(&subresource.gvk),
         };

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::schema::structural;
+use crate::schema::{Schema, structural};
 
 const VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
@@ -118,6 +118,15 @@ fn custom() -> Schema {
         "size": {"type": "integer", "minimum": 1}}}}}))
 }
 
+fn custom_of(schema: &Schema) -> Custom<'_> {
+    Custom {
+        schema,
+        plural: "foos",
+        list_kind: "FooList".to_owned(),
+        selectable: vec!["spec.size".to_owned()],
+    }
+}
+
 fn foos(schema: &Schema) -> Resource<'_> {
     Resource {
         gvk: GroupVersionKind::new("example.com", "v1", "Foo"),
@@ -125,7 +134,7 @@ fn foos(schema: &Schema) -> Resource<'_> {
         namespaced: false,
         verbs: VERBS,
         subresources: vec![],
-        custom: Some(schema),
+        custom: Some(custom_of(schema)),
     }
 }
 
@@ -145,6 +154,123 @@ fn custom_resources_are_published_with_their_schema() {
     let document = v2(&[foos(&schema)], "Kubernetes", "v1.36.0");
     let port = &document["definitions"]["com.example.v1.Foo"]["properties"]["spec"]["properties"]["port"];
     assert_eq!(*port, json!({"x-kubernetes-int-or-string": true}));
+}
+
+#[test]
+fn lists_of_custom_resources_are_described() {
+    let schema = custom();
+    let resource = Resource {
+        custom: Some(Custom { list_kind: "Foos".to_owned(), ..custom_of(&schema) }),
+        ..foos(&schema)
+    };
+    let document = v3(&GroupVersion::new("example.com", "v1"), &[resource], "Kubernetes", "v1.36.0");
+    let list = &document["components"]["schemas"]["com.example.v1.Foos"];
+    assert_eq!(list["description"], "Foos is a list of Foo");
+    assert_eq!(
+        list["properties"]["items"],
+        json!({"type": "array", "items": {"$ref": "#/components/schemas/com.example.v1.Foo"},
+        "description": "List of foos. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"})
+    );
+    assert_eq!(
+        list["properties"]["metadata"]["allOf"],
+        json!([{"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"}])
+    );
+    let gvk = json!([{"group": "example.com", "version": "v1", "kind": "Foos"}]);
+    assert_eq!(list["x-kubernetes-group-version-kind"], gvk);
+    assert_eq!(list["x-kubernetes-selectable-fields"], json!([{"fieldPath": "spec.size"}]));
+}
+
+/// The published schema without what every kind has.
+fn published(dialect: Dialect, given: &Value) -> Value {
+    let schema = structural::resource(given);
+    let (pointer, document) = match dialect {
+        Dialect::V2 => ("/definitions", v2(&[foos(&schema)], "Kubernetes", "v1.36.0")),
+        Dialect::V3 => (
+            "/components/schemas",
+            v3(&GroupVersion::new("example.com", "v1"), &[foos(&schema)], "Kubernetes", "v1.36.0"),
+        ),
+    };
+    let schema = document.pointer(pointer).expect("schemas")["com.example.v1.Foo"].clone();
+    let Value::Object(mut schema) = schema else { panic!("no schema") };
+    for name in ["x-kubernetes-group-version-kind", "x-kubernetes-selectable-fields"] {
+        assert!(schema.remove(name).is_some(), "{name}");
+    }
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        ["apiVersion", "kind", "metadata"].iter().for_each(|name| drop(properties.remove(*name)));
+    }
+    Value::Object(schema)
+}
+
+/// Upstream's tables: TestNewBuilder, TestConvertJSONSchemaPropsToOpenAPIv2Schema, TestUnfold.
+#[test]
+fn each_dialect_says_what_it_can() {
+    let check = |given: Value, v2: Value, v3: Value| {
+        let object = |field: Value| json!({"type": "object", "properties": {"f": field}});
+        let (given, v2, v3) = (object(given), object(v2), object(v3));
+        assert_eq!(published(Dialect::V2, &given), v2, "v2 of {given}");
+        assert_eq!(published(Dialect::V3, &given), v3, "v3 of {given}");
+    };
+    let same = |given: Value| check(given.clone(), given.clone(), given);
+    same(json!({"type": "string", "pattern": "a|b", "enum": ["a", "b"], "description": "F"}));
+    same(
+        json!({"type": "array", "items": {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}}}),
+    );
+    same(json!({"type": "object", "x-kubernetes-validations": [{"rule": "true"}]}));
+    same(json!({"type": "object", "additionalProperties": {"type": "string", "maxLength": 3}}));
+    same(json!({"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}}));
+    let plain = || json!({"type": "string"});
+    check(json!({"type": "string", "nullable": false, "required": [], "default": null}), plain(), plain());
+    check(json!({"type": "string", "default": "x"}), plain(), json!({"type": "string", "default": "x"}));
+    let all = json!({"type": "string", "allOf": [{"pattern": "a"}], "not": {"pattern": "b"}});
+    check(all.clone(), plain(), all);
+    let null = json!({"type": "array", "nullable": true, "items": {"type": "string"}, "maxItems": 3});
+    check(null.clone(), json!({"maxItems": 3}), null);
+    let open =
+        json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": {"a": plain()}});
+    check(open.clone(), json!({"x-kubernetes-preserve-unknown-fields": true}), open);
+    let list = json!({"type": "array", "x-kubernetes-preserve-unknown-fields": true, "items": plain()});
+    check(list.clone(), json!({"x-kubernetes-preserve-unknown-fields": true}), list);
+    let required = json!({"type": "object", "required": ["a", "b"], "properties": {"a": {"type": "string", "nullable": true}, "b": plain()}});
+    check(
+        required.clone(),
+        json!({"type": "object", "required": ["b"], "properties": {"a": {}, "b": plain()}}),
+        required,
+    );
+    let port = json!({"x-kubernetes-int-or-string": true});
+    let either = json!([{"type": "integer"}, {"type": "string"}]);
+    check(port.clone(), port.clone(), json!({"x-kubernetes-int-or-string": true, "anyOf": either}));
+    let said = json!({"x-kubernetes-int-or-string": true, "anyOf": either});
+    check(said.clone(), port.clone(), said);
+    check(
+        json!({"x-kubernetes-int-or-string": true, "anyOf": [{"pattern": "a"}]}),
+        port,
+        json!({"x-kubernetes-int-or-string": true, "anyOf": [{"pattern": "a"}], "allOf": [{"anyOf": either}]}),
+    );
+}
+
+#[test]
+fn objects_within_objects_have_a_type() {
+    let embedded = json!({"type": "object", "properties": {"f": {"type": "object", "x-kubernetes-embedded-resource": true,
+        "properties": {"spec": {"type": "object"}}}}});
+    for (dialect, metadata) in [(Dialect::V2, "$ref"), (Dialect::V3, "allOf")] {
+        let field = &published(dialect, &embedded)["properties"]["f"];
+        assert_eq!(field["required"], json!(["kind", "apiVersion"]));
+        let names: Vec<&String> = field["properties"].as_object().expect("properties").keys().collect();
+        assert_eq!(names, ["apiVersion", "kind", "metadata", "spec"]);
+        assert!(field["properties"]["metadata"].get(metadata).is_some());
+    }
+    let mut open = embedded;
+    open["properties"]["f"]["x-kubernetes-preserve-unknown-fields"] = json!(true);
+    assert!(published(Dialect::V2, &open)["properties"]["f"].get("properties").is_none());
+    assert!(published(Dialect::V3, &open)["properties"]["f"]["properties"].get("kind").is_some());
+}
+
+#[test]
+fn what_preserves_everything_has_no_properties_in_v2() {
+    let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true, "description": "Any.",
+        "properties": {"a": {"type": "string"}}});
+    assert_eq!(published(Dialect::V2, &open), json!({"type": "object"}));
+    assert_eq!(published(Dialect::V3, &open), open);
 }
 
 #[test]
