@@ -155,3 +155,31 @@ async fn watches_are_frames_with_their_length_before_them() {
     c.send(ask("DELETE", format!("{CM}/a"))).await;
     assert_eq!(next().await, (json!("DELETED"), json!("a"), json!("ConfigMap")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn discovery_is_the_same_in_every_encoding() {
+    let cluster = start().await;
+    let documents = [
+        ("/api", "APIVersions"),
+        ("/api/v1", "APIResourceList"),
+        ("/apis", "APIGroupList"),
+        ("/apis/coordination.k8s.io", "APIGroup"),
+        ("/apis/coordination.k8s.io/v1", "APIResourceList"),
+    ];
+    for (path, kind) in documents {
+        let in_json = cluster.send(ask("GET", path)).await.json();
+        let in_yaml = cluster.send(ask("GET", path).header("accept", "application/yaml")).await;
+        let yaml = ironclad_api::yaml::decode(&in_yaml.body).expect("YAML").value;
+        assert_eq!((in_yaml.header("content-type"), &yaml), ("application/yaml", &in_json), "{path}");
+        let answer = cluster.send(asked("GET", path)).await;
+        assert_eq!((answer.code, answer.header("content-type")), (200, TYPE), "{path}: {}", answer.text());
+        // The oldest documents do not say their version; clients know it.
+        let known = GroupVersionKind::new("", "v1", kind);
+        let mut read = protobuf::decode(&answer.body, Some(&known)).expect(path).into_value();
+        if in_json.get("apiVersion").is_none() {
+            assert!(answer.body.starts_with(b"k8s\0\x0a"), "{path}");
+            read.as_object_mut().expect("an object").remove("apiVersion");
+        }
+        assert_eq!(read, in_json, "{path}");
+    }
+}

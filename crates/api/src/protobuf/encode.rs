@@ -121,7 +121,11 @@ fn head(api_version: &str, kind: &str, size: usize) -> Vec<u8> {
 }
 
 fn schema_of(object: &Object) -> Option<&'static schema::Object> {
-    let version = GroupVersion::parse(object.api_version())?;
+    let version = match object.api_version() {
+        // Discovery's oldest documents, `/api` and `/api/v1`, do not name their version.
+        "" => GroupVersion::new("", "v1"),
+        version => GroupVersion::parse(version)?,
+    };
     match (&*version.group, object.kind()) {
         ("meta.k8s.io", "PartialObjectMetadata") => partial().object(),
         ("meta.k8s.io", "PartialObjectMetadataList") => partial_list().object(),
