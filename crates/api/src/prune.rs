@@ -87,6 +87,7 @@ fn canonical_time(text: &mut String, format: fn(jiff::Timestamp) -> String) {
 /// Drops the fields that a custom resource's schema does not declare. Metadata is typed.
 pub fn unknown_fields(value: &mut Value, schema: &Schema) {
     match (&schema.shape, value) {
+        (_, value) if schema.hollow => hollow_out(value),
         (Shape::Ref(_), value) => as_typed(value, schema),
         (Shape::Object(object), Value::Object(fields)) => {
             if !object.preserve_unknown {
@@ -104,6 +105,14 @@ pub fn unknown_fields(value: &mut Value, schema: &Schema) {
         (Shape::List(items), Value::Array(elements)) => {
             elements.iter_mut().for_each(|value| unknown_fields(value, items));
         }
+        _ => {}
+    }
+}
+
+fn hollow_out(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.clear(),
+        Value::Array(elements) => elements.iter_mut().for_each(hollow_out),
         _ => {}
     }
 }
@@ -145,6 +154,31 @@ mod tests {
             json!({"metadata": {"creationTimestamp": null}, "spec": {"renewTime": "2020-01-01T00:00:00Z"}}),
             json!({"metadata": {}, "spec": {"renewTime": "2020-01-01T00:00:00.000000Z"}}),
         );
+    }
+
+    /// Upstream's TestPrune.
+    #[test]
+    fn what_is_let_in_by_a_schema_is_pruned_by_it() {
+        let check = |field: Value, mut value: Value, want: Value| {
+            let schema = structural::parse(&json!({"type": "object", "properties": {"f": field}}));
+            let mut unknown = crate::schema::check::unknown_fields(&value, &schema);
+            unknown_fields(&mut value["f"], schema.field("f").expect("a field"));
+            assert_eq!(value["f"], want, "{field}");
+            unknown.retain(|path| path != "other");
+            unknown
+        };
+        let any = json!({"type": "object", "additionalProperties": true});
+        let unknown = check(
+            any,
+            json!({"f": {"a": 1, "b": [{"x": 1}], "c": {"a": 1, "apiVersion": "v1"}, "d": null}}),
+            json!({"a": 1, "b": [{}], "c": {}, "d": null}),
+        );
+        assert_eq!(unknown, ["f.b[0].x", "f.c.a", "f.c.apiVersion"]);
+        let item = json!({"type": "object", "properties": {"known": {"type": "object"}}});
+        let open = json!({"type": "array", "x-kubernetes-preserve-unknown-fields": true, "items": item});
+        let given = json!({"f": [{"known": {"x": 1}, "unknown": {"x": 1}}]});
+        let unknown = check(open, given, json!([{"known": {}, "unknown": {"x": 1}}]));
+        assert_eq!(unknown, ["f[0].known.x"]);
     }
 
     #[test]

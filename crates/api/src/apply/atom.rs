@@ -53,6 +53,7 @@ pub(super) static UNTYPED: Schema = Schema {
     default: None,
     go_type: None,
     nullable: false,
+    hollow: false,
     embedded_resource: false,
     published: None,
 };

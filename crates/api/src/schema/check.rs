@@ -61,6 +61,7 @@ impl<'a> Checker<'a> {
     fn value(&mut self, value: &'a Value, schema: &'a Schema) -> Result<(), String> {
         let resolved = schema.resolve();
         match (&resolved.shape, value) {
+            (_, value) if resolved.hollow => self.hollow(value),
             (_, Value::Null) | (Shape::Json | Shape::Raw | Shape::Ref(_), _) => {}
             (Shape::Object(object), Value::Object(fields)) => self.object(fields, object, schema)?,
             (Shape::Map(values), Value::Object(fields)) => self.map(fields, values)?,
@@ -118,6 +119,22 @@ impl<'a> Checker<'a> {
             self.path.truncate(length);
         }
         Ok(())
+    }
+
+    /// Of what nothing is known, every field of an object is unknown.
+    fn hollow(&mut self, value: &'a Value) {
+        match value {
+            Value::Object(fields) => fields.keys().for_each(|name| self.unknown(name)),
+            Value::Array(elements) => {
+                let length = self.path.len();
+                for (index, element) in elements.iter().enumerate() {
+                    self.path.push_str(&format!("[{index}]"));
+                    self.hollow(element);
+                    self.path.truncate(length);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn list(&mut self, elements: &'a [Value], items: &'a Schema) -> Result<(), String> {

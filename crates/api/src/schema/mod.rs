@@ -36,6 +36,8 @@ pub struct Schema {
     pub go_type: Option<Name>,
     /// `null` is a value and is kept (custom resources only).
     pub nullable: bool,
+    /// Nothing is known of the value (`additionalProperties: true`): objects lose all their fields.
+    pub hollow: bool,
     /// The value is a whole object with apiVersion, kind and metadata.
     pub embedded_resource: bool,
     /// The raw OpenAPI v3 schema of a custom resource's field: value constraints that this

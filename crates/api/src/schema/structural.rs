@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{Catalog, Object, Property, Schema, Shape, Topology, Width};
 use crate::gvk::Name;
 
+const PRESERVE: &str = "x-kubernetes-preserve-unknown-fields";
 const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 /// The schema of a custom resource: the given one with apiVersion, kind and metadata.
@@ -51,7 +52,7 @@ fn shape(keywords: &Map<String, Value>) -> Shape {
     let format = keywords.get("format").and_then(Value::as_str);
     match keywords.get("type").and_then(Value::as_str) {
         Some("object") => object(keywords),
-        Some("array") => Shape::List(Box::new(keywords.get("items").map(parse).unwrap_or_default())),
+        Some("array") => Shape::List(Box::new(items(keywords))),
         Some("string") => Shape::String,
         Some("integer") if format == Some("int32") => Shape::Integer(Width::I32),
         Some("integer") => Shape::Integer(Width::I64),
@@ -63,13 +64,30 @@ fn shape(keywords: &Map<String, Value>) -> Shape {
     }
 }
 
+/// A list that preserves unknown fields does so for its elements.
+fn items(keywords: &Map<String, Value>) -> Schema {
+    let mut items = keywords.get("items").map(parse).unwrap_or_default();
+    if is_true(keywords, PRESERVE) {
+        preserve(&mut items);
+    }
+    items
+}
+
+fn preserve(schema: &mut Schema) {
+    match &mut schema.shape {
+        Shape::Object(object) => object.preserve_unknown = true,
+        Shape::List(items) => preserve(items),
+        _ => {}
+    }
+}
+
 fn object(keywords: &Map<String, Value>) -> Shape {
     let open = is_true(keywords, "additionalProperties");
     if let Some(values) = keywords.get("additionalProperties").filter(|v| !v.is_boolean()) {
         return Shape::Map(Box::new(parse(values)));
     }
     if open && !keywords.contains_key("properties") {
-        return Shape::Map(Box::new(Schema { nullable: true, ..Schema::default() }));
+        return Shape::Map(Box::new(Schema { nullable: true, hollow: true, ..Schema::default() }));
     }
     let required = strings(keywords, "required");
     let mut properties: Vec<Property> = keywords
@@ -85,7 +103,7 @@ fn object(keywords: &Map<String, Value>) -> Shape {
         })
         .collect();
     properties.sort_by(|a, b| a.name.cmp(&b.name));
-    let preserve_unknown = open || is_true(keywords, "x-kubernetes-preserve-unknown-fields");
+    let preserve_unknown = open || is_true(keywords, PRESERVE);
     Shape::Object(Box::new(Object { properties, preserve_unknown, ..Object::default() }))
 }
 

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ironclad_api::field::{FieldError, FieldErrors, Path};
 use ironclad_api::validation::dns::dns1035_label;
+use ironclad_pki::certificate::{Certificate, CertificateError};
 use serde_json::json;
 
-use crate::definition::{ClientConfig, Conversion};
+use crate::definition::{ClientConfig, Conversion, Definition, ESTABLISHED};
 use crate::webhook_client::{self, ServiceAt};
 
 /// The review versions that are understood.
@@ -38,6 +41,33 @@ pub(super) fn validate(conversion: Option<&Conversion>, path: &Path) -> FieldErr
     errors.extend(config.map(|_| FieldError::forbidden(&config_path, detail)));
     errors.extend((!reviews.is_empty()).then(|| FieldError::forbidden(&reviews_path, detail)));
     errors
+}
+
+/// A CA bundle that is read by now must stay readable. Before that nobody is harmed.
+pub(super) fn validate_update(new: Option<&Conversion>, old: &Definition, path: &Path) -> Option<FieldError> {
+    if !old.has_condition(ESTABLISHED) {
+        return None;
+    }
+    let was_broken = ca_bundle(old.spec.conversion.as_ref()).is_some_and(|bundle| fault(bundle).is_some());
+    let bundle = ca_bundle(new.filter(|new| new.strategy == "Webhook")).filter(|_| !was_broken)?;
+    let path = path.child("webhookClientConfig").child("caBundle");
+    fault(bundle).map(|why| FieldError::invalid(&path, bundle, why))
+}
+
+fn ca_bundle(conversion: Option<&Conversion>) -> Option<&str> {
+    let bundle = conversion?.webhook.as_ref()?.client_config.as_ref()?.ca_bundle.as_deref();
+    bundle.filter(|bundle| !bundle.is_empty())
+}
+
+/// Why a bundle in base64 holds no certificates.
+fn fault(bundle: &str) -> Option<String> {
+    let pem = STANDARD.decode(bundle).unwrap_or_default();
+    let why = match Certificate::all_from_pem(&pem) {
+        Ok(_) => return None,
+        Err(CertificateError::Pem(_)) => "unable to parse bytes as PEM block".to_owned(),
+        Err(error) => format!("failed to parse certificate: {error}"),
+    };
+    Some(format!("unable to load root certificates: {why}"))
 }
 
 fn client_config(config: &ClientConfig, path: &Path) -> FieldErrors {

@@ -39,6 +39,7 @@ pub(super) fn validate_update(new: &Spec, old: &Definition, path: &Path) -> Fiel
     }
     errors.extend(same(&path.child("group"), &new.group, &before.group));
     errors.extend(same(&names.child("plural"), &new.names.plural, &before.names.plural));
+    errors.extend(conversion::validate_update(new.conversion.as_ref(), old, &path.child("conversion")));
     errors
 }
 

@@ -582,3 +582,48 @@ fn old_values_are_only_mentioned_where_they_can_be_told() {
         ],
     );
 }
+
+#[test]
+fn defaults_keep_the_rules_of_their_schema() {
+    let with = |rule: Value| {
+        json!({"type": "object", "properties": {"a": {"type": "string", "default": "x",
+            "x-kubernetes-validations": [rule]}}})
+    };
+    check_schema(with(json!({"rule": "self == 'x'"})), &[]);
+    check_schema(
+        with(json!({"rule": "self == 'y'"})),
+        &[r#"~.properties[a].default: Invalid value: "x": failed rule: self == 'y'"#],
+    );
+    check_schema(
+        with(json!({"rule": "oldSelf.hasValue()", "optionalOldSelf": true})),
+        &[r#"~.properties[a].default: Invalid value: "x": failed rule: oldSelf.hasValue()"#],
+    );
+}
+
+#[test]
+fn a_ca_bundle_that_is_in_use_stays_readable() {
+    const BROKEN: &str = "eA==";
+    let definition = |established: &str, bundle: &str| -> Definition {
+        let client = json!({"url": "https://example.com", "caBundle": bundle});
+        let conversion = json!({"strategy": "Webhook",
+            "webhook": {"conversionReviewVersions": ["v1"], "clientConfig": client}});
+        let whole = json!({"spec": {"conversion": conversion},
+            "status": {"conditions": [{"type": "Established", "status": established}]}});
+        serde_json::from_value(whole).expect("a definition")
+    };
+    let check = |old: Definition, bundle: &str, want: &[&str]| {
+        let new = definition("True", bundle).spec.conversion;
+        let errors = conversion::validate_update(new.as_ref(), &old, &Path::new("spec.conversion"));
+        assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>(), want);
+    };
+    check(definition("False", ""), BROKEN, &[]);
+    check(definition("True", BROKEN), BROKEN, &[]);
+    check(definition("True", ""), "", &[]);
+    check(
+        definition("True", ""),
+        BROKEN,
+        &[
+            r#"spec.conversion.webhookClientConfig.caBundle: Invalid value: "eA==": unable to load root certificates: unable to parse bytes as PEM block"#,
+        ],
+    );
+}

@@ -69,6 +69,9 @@ pub(super) fn validate(schema: &Value, has_status: bool, path: &Path) -> FieldEr
     // Rules are only looked at in a schema that is sound itself.
     if unsupported.is_none() && errors.is_empty() {
         errors.extend(expressions::validate(schema, &at));
+        if errors.is_empty() {
+            errors.extend(defaults::against_rules(schema, &at));
+        }
     }
     // What cannot be read at all is mostly told of by the checks above, in better words.
     if let Some(why) = unsupported.filter(|_| errors.is_empty()) {
