@@ -36,20 +36,13 @@ impl Health {
 
     pub(crate) async fn run(self, env: Env, cri: Arc<dyn Cri>) {
         let mut since = env.elapsed();
-        let mut answered = since;
+        let mut silence = Silence { answered: since };
         loop {
             let answer = ask(&env, &*cri).await;
             let now = env.elapsed();
-            let troubles = match answer {
-                Ok(troubles) => {
-                    answered = now;
-                    troubles
-                }
-                Err(_) if now.saturating_sub(answered) < SILENCE => {
-                    env.sleep(SOON).await;
-                    continue;
-                }
-                Err(silence) => vec![silence],
+            let Some(troubles) = silence.judge(answer, now) else {
+                env.sleep(SOON).await;
+                continue;
             };
             let troubles = Arc::new(troubles);
             let changed = self.sender.send_if_modified(|old| {
@@ -62,6 +55,25 @@ impl Health {
             }
             let hopeful = !troubles.is_empty() && now.saturating_sub(since) < HOPE;
             env.sleep(if hopeful { SOON } else { EVERY }).await;
+        }
+    }
+}
+
+/// How long the runtime has said nothing.
+struct Silence {
+    answered: Duration,
+}
+
+impl Silence {
+    /// What an answer tells of the runtime. `None`: nothing yet, it is to be asked again.
+    fn judge(&mut self, answer: Result<Vec<String>, String>, now: Duration) -> Option<Vec<String>> {
+        match answer {
+            Ok(troubles) => {
+                self.answered = now;
+                Some(troubles)
+            }
+            Err(_) if now.saturating_sub(self.answered) < SILENCE => None,
+            Err(why) => Some(vec![why]),
         }
     }
 }
@@ -88,4 +100,31 @@ async fn ask(env: &Env, cri: &dyn Cri) -> Result<Vec<String>, String> {
         }
     }
     Ok(troubles)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_is_down_only_after_half_a_minute_of_silence() {
+        let down = || Err("down".to_owned());
+        let fine = || Ok(Vec::new());
+        let troubled = || Ok(vec!["no network".to_owned()]);
+        let check = |what: &str, answers: Vec<(u64, Result<Vec<String>, String>)>, told: Option<&[&str]>| {
+            let mut silence = Silence { answered: Duration::ZERO };
+            let mut last = None;
+            for (second, answer) in answers {
+                last = silence.judge(answer, Duration::from_secs(second));
+            }
+            assert_eq!(last, told.map(|told| told.iter().map(|&text| text.to_owned()).collect()), "{what}");
+        };
+        check("it answers", vec![(0, fine())], Some(&[]));
+        check("it has troubles", vec![(0, troubled())], Some(&["no network"]));
+        check("it does not answer yet", vec![(0, down()), (29, down())], None);
+        check("it never answers", vec![(0, down()), (30, down())], Some(&["down"]));
+        check("it is restarted", vec![(0, fine()), (40, fine()), (41, down()), (69, down())], None);
+        check("it stays away", vec![(40, fine()), (41, down()), (70, down())], Some(&["down"]));
+        check("it is back", vec![(0, down()), (31, down()), (32, fine())], Some(&[]));
+    }
 }
