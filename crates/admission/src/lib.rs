@@ -8,6 +8,7 @@
 
 mod expressions;
 mod matching;
+mod metrics;
 mod pass;
 mod plugins;
 pub mod pod_security;
@@ -29,6 +30,7 @@ use ironclad_engine::gate::{Admission, AdmissionRequest, Authorizer, RuleResolve
 use ironclad_env::{BoxFuture, Env};
 use ironclad_webhook::Caller;
 
+use metrics::{Meter, Phase};
 pub use pass::{Memory, Pass};
 
 /// One rule about writes. Plain functions of the request and cached state.
@@ -79,6 +81,15 @@ pub(crate) enum Step {
     Waiting(Box<dyn WaitingPlugin>),
 }
 
+impl Step {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Plain(plugin) => plugin.name(),
+            Self::Waiting(plugin) => plugin.name(),
+        }
+    }
+}
+
 /// What plugins see besides the write itself.
 pub struct Cluster<'a> {
     pub cache: &'a dyn Cache,
@@ -100,14 +111,22 @@ pub struct Outside {
 pub struct Plugins {
     env: Env,
     cache: Arc<dyn Cache>,
-    steps: Vec<Step>,
+    steps: Vec<(Step, Meter)>,
 }
 
 impl Plugins {
     /// Those that every cluster runs, in upstream's order.
     pub fn standard(env: Env, cache: Arc<dyn Cache>, outside: &Outside) -> Arc<Self> {
         let steps = plugins::standard(&cache, outside);
-        Arc::new(Self { env, cache, steps })
+        Arc::new(Self::of(env, cache, steps))
+    }
+
+    pub(crate) fn of(env: Env, cache: Arc<dyn Cache>, steps: Vec<Step>) -> Self {
+        let metered = |step: Step| {
+            let meter = Meter::new(step.name());
+            (step, meter)
+        };
+        Self { env, cache, steps: steps.into_iter().map(metered).collect() }
     }
 
     fn cluster(&self) -> Cluster<'_> {
@@ -116,22 +135,32 @@ impl Plugins {
 
     async fn round(&self, request: &mut AdmissionRequest<'_>, pass: &mut Pass) -> Result<(), Status> {
         let cluster = self.cluster();
-        for step in &self.steps {
-            match step {
-                Step::Plain(plugin) => plugin.mutate(request, &cluster)?,
-                Step::Waiting(plugin) => plugin.mutate(request, &cluster, pass).await?,
-            }
+        let (operation, mut since) = (request.operation, self.env.elapsed());
+        for (step, meter) in &self.steps {
+            let outcome = match step {
+                Step::Plain(plugin) => plugin.mutate(request, &cluster),
+                Step::Waiting(plugin) => plugin.mutate(request, &cluster, pass).await,
+            };
+            let now = self.env.elapsed();
+            meter.ran(Phase::Admit, operation, outcome.is_err(), now.saturating_sub(since));
+            since = now;
+            outcome?;
         }
         Ok(())
     }
 
     async fn judge(&self, request: &AdmissionRequest<'_>) -> Result<(), Status> {
         let cluster = self.cluster();
-        for step in &self.steps {
-            match step {
-                Step::Plain(plugin) => plugin.validate(request, &cluster)?,
-                Step::Waiting(plugin) => plugin.validate(request, &cluster).await?,
-            }
+        let mut since = self.env.elapsed();
+        for (step, meter) in &self.steps {
+            let outcome = match step {
+                Step::Plain(plugin) => plugin.validate(request, &cluster),
+                Step::Waiting(plugin) => plugin.validate(request, &cluster).await,
+            };
+            let now = self.env.elapsed();
+            meter.ran(Phase::Validate, request.operation, outcome.is_err(), now.saturating_sub(since));
+            since = now;
+            outcome?;
         }
         Ok(())
     }

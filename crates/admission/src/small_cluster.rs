@@ -45,7 +45,8 @@ impl SmallCluster {
         let env = RealEnv::shared();
         let deferred = Arc::new(Deferred::default());
         let cache: Arc<dyn Cache> = deferred.clone();
-        let plugins = Plugins { env: env.clone(), steps: steps(&cache), cache };
+        let steps = steps(&cache);
+        let plugins = Plugins::of(env.clone(), cache, steps);
         let store = MemoryStore::new() as Arc<dyn Store>;
         let parts = Parts::new(env, store, Registry::new(kinds()), authorizer(), Arc::new(plugins));
         let engine = Engine::start(parts).await.expect("starts");

@@ -4,6 +4,7 @@
 //! Queues, retries, rate limits, metrics and the writes themselves live in the
 //! runner, once.
 
+mod metrics;
 pub mod plan;
 mod queue;
 mod runner;

@@ -14,7 +14,8 @@ const MAX_BACK_OFF: Duration = Duration::from_secs(1000);
 /// distinct keys, which is bounded by the objects in the cluster.
 #[derive(Default)]
 pub(crate) struct Queue {
-    ready: VecDeque<ObjectKey>,
+    /// With the time since which they are ready.
+    ready: VecDeque<(ObjectKey, Duration)>,
     /// The keys in `ready`, and those that must run again once their worker is done.
     dirty: HashSet<ObjectKey>,
     running: HashSet<ObjectKey>,
@@ -28,7 +29,8 @@ pub(crate) struct Queue {
 /// What a worker is to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    Run(ObjectKey),
+    /// The key, and how long it was ready.
+    Run(ObjectKey, Duration),
     /// Nothing is ready; a delayed key is due after this long.
     Sleep(Duration),
     /// Nothing is ready or delayed.
@@ -36,10 +38,18 @@ pub(crate) enum Next {
 }
 
 impl Queue {
-    pub(crate) fn add(&mut self, key: ObjectKey) {
-        if self.dirty.insert(key.clone()) && !self.running.contains(&key) {
-            self.ready.push_back(key);
+    /// Whether the key was not waiting already.
+    pub(crate) fn add(&mut self, key: ObjectKey, now: Duration) -> bool {
+        let added = self.dirty.insert(key.clone());
+        if added && !self.running.contains(&key) {
+            self.ready.push_back((key, now));
         }
+        added
+    }
+
+    /// How many keys are ready.
+    pub(crate) fn depth(&self) -> usize {
+        self.ready.len()
     }
 
     /// Adds the key after `delay`, unless it is due sooner already.
@@ -57,10 +67,10 @@ impl Queue {
 
     pub(crate) fn next(&mut self, now: Duration) -> Next {
         self.promote(now);
-        if let Some(key) = self.ready.pop_front() {
+        if let Some((key, since)) = self.ready.pop_front() {
             self.dirty.remove(&key);
             self.running.insert(key.clone());
-            return Next::Run(key);
+            return Next::Run(key, now.saturating_sub(since));
         }
         match self.delayed.first_key_value() {
             Some(((due, _), _)) => Next::Sleep(due.saturating_sub(now)),
@@ -69,10 +79,10 @@ impl Queue {
     }
 
     /// The worker is done with `key`: it runs again at once if it was added meanwhile.
-    pub(crate) fn done(&mut self, key: &ObjectKey) {
+    pub(crate) fn done(&mut self, key: &ObjectKey, now: Duration) {
         self.running.remove(key);
         if self.dirty.contains(key) {
-            self.ready.push_back(key.clone());
+            self.ready.push_back((key.clone(), now));
         }
     }
 
@@ -95,7 +105,7 @@ impl Queue {
             }
             let key = entry.remove();
             self.due.remove(&key);
-            self.add(key);
+            self.add(key, now);
         }
     }
 }
@@ -115,21 +125,21 @@ mod tests {
     #[test]
     fn a_key_added_twice_runs_once() {
         let mut queue = Queue::default();
-        queue.add(key("a"));
-        queue.add(key("a"));
-        assert_eq!(queue.next(ms(0)), Next::Run(key("a")));
+        queue.add(key("a"), ms(0));
+        queue.add(key("a"), ms(0));
+        assert_eq!(queue.next(ms(0)), Next::Run(key("a"), ms(0)));
         assert_eq!(queue.next(ms(0)), Next::Wait);
     }
 
     #[test]
     fn a_key_added_while_it_runs_runs_again_and_not_beside_itself() {
         let mut queue = Queue::default();
-        queue.add(key("a"));
-        assert_eq!(queue.next(ms(0)), Next::Run(key("a")));
-        queue.add(key("a"));
+        queue.add(key("a"), ms(0));
+        assert_eq!(queue.next(ms(0)), Next::Run(key("a"), ms(0)));
+        queue.add(key("a"), ms(0));
         assert_eq!(queue.next(ms(0)), Next::Wait);
-        queue.done(&key("a"));
-        assert_eq!(queue.next(ms(0)), Next::Run(key("a")));
+        queue.done(&key("a"), ms(0));
+        assert_eq!(queue.next(ms(0)), Next::Run(key("a"), ms(0)));
     }
 
     #[test]
@@ -139,7 +149,7 @@ mod tests {
         queue.add_after(key("a"), ms(0), ms(20));
         queue.add_after(key("a"), ms(0), ms(90));
         assert_eq!(queue.next(ms(5)), Next::Sleep(ms(15)));
-        assert_eq!(queue.next(ms(20)), Next::Run(key("a")));
+        assert_eq!(queue.next(ms(20)), Next::Run(key("a"), ms(0)));
         assert_eq!(queue.next(ms(100)), Next::Wait);
     }
 
@@ -149,8 +159,8 @@ mod tests {
         for (failure, wait) in [(0, 5), (1, 10), (2, 20)] {
             queue.failed(&key("a"), ms(0));
             assert_eq!(queue.next(ms(0)), Next::Sleep(ms(wait)), "failure {failure}");
-            assert_eq!(queue.next(ms(wait)), Next::Run(key("a")));
-            queue.done(&key("a"));
+            assert_eq!(queue.next(ms(wait)), Next::Run(key("a"), ms(0)));
+            queue.done(&key("a"), ms(0));
         }
         queue.succeeded(&key("a"));
         queue.failed(&key("a"), ms(0));
@@ -163,7 +173,7 @@ mod tests {
         for _ in 0..40 {
             queue.failed(&key("a"), ms(0));
             queue.next(MAX_BACK_OFF);
-            queue.done(&key("a"));
+            queue.done(&key("a"), ms(0));
         }
         queue.failed(&key("a"), ms(0));
         assert_eq!(queue.next(ms(0)), Next::Sleep(MAX_BACK_OFF));

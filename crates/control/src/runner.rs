@@ -12,6 +12,7 @@ use ironclad_env::{Env, EnvironmentExt, Task};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::metrics::Figures;
 use crate::queue::{Next, Queue};
 use crate::{Controller, Plan, View, Write};
 
@@ -63,6 +64,7 @@ struct Worker {
     recorder: Recorder,
     controller: Arc<dyn Controller>,
     queue: Mutex<Queue>,
+    figures: Figures,
     /// The failure of each key's last plan, for `View::last_failure`.
     failures: Mutex<HashMap<ObjectKey, Arc<Status>>>,
     wake: Notify,
@@ -76,6 +78,7 @@ impl Worker {
         controller: Arc<dyn Controller>,
     ) -> Arc<Self> {
         let recorder = Recorder::new(env.clone(), client.clone(), controller.name(), "");
+        let figures = Figures::of(controller.name());
         Arc::new(Self {
             env,
             cache,
@@ -83,6 +86,7 @@ impl Worker {
             recorder,
             controller,
             queue: Mutex::default(),
+            figures,
             failures: Mutex::default(),
             wake: Notify::new(),
         })
@@ -101,17 +105,26 @@ impl Worker {
     async fn work(self: Arc<Self>) {
         loop {
             let key = self.next().await;
+            let since = self.env.elapsed();
             self.run(&key).await;
-            self.queue.lock().done(&key);
+            let now = self.env.elapsed();
+            self.figures.worked.observe(now.saturating_sub(since).as_secs_f64());
+            self.queue.lock().done(&key, now);
             self.wake.notify_one();
         }
     }
 
     async fn next(&self) -> ObjectKey {
         loop {
-            let next = self.queue.lock().next(self.env.elapsed());
+            let next = {
+                let mut queue = self.queue.lock();
+                let next = queue.next(self.env.elapsed());
+                self.figures.depth.set(queue.depth() as i64);
+                next
+            };
             match next {
-                Next::Run(key) => {
+                Next::Run(key, waited) => {
+                    self.figures.waited.observe(waited.as_secs_f64());
                     // One notification may stand for many keys: pass it on.
                     self.wake.notify_one();
                     return key;
@@ -141,6 +154,7 @@ impl Worker {
             Err(status) => {
                 tracing::debug!(controller = self.controller.name(), %key, error = %status, "reconcile failed");
                 self.failures.lock().insert(key.clone(), Arc::new(status));
+                self.figures.retries.inc();
                 queue.failed(key, now);
             }
         }
@@ -207,8 +221,12 @@ impl Observer for Feed {
         if keys.is_empty() {
             return;
         }
+        let figures = &self.worker.figures;
+        let now = self.worker.env.elapsed();
         let mut queue = self.worker.queue.lock();
-        keys.into_iter().for_each(|key| queue.add(key));
+        let added = keys.into_iter().map(|key| u64::from(queue.add(key, now))).sum();
+        figures.adds.inc_by(added);
+        figures.depth.set(queue.depth() as i64);
         drop(queue);
         self.worker.wake.notify_one();
     }

@@ -15,7 +15,7 @@ use crate::versions::Versioned;
 
 /// Why a write is not let through.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// The webhook said no, or a rule that it cannot change did.
     Denied(Status),
     /// It could not be asked; its failure policy says what that means.

@@ -17,5 +17,6 @@ mod validating;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use call::Refusal;
 pub(crate) use mutating::MutatingAdmissionWebhook;
 pub(crate) use validating::ValidatingAdmissionWebhook;

@@ -13,6 +13,7 @@ use super::call::{Question, Refusal};
 use super::hook::{self, Hook, Hooks};
 use crate::expressions::Authority;
 use crate::matching::{Invocation, is_exempt};
+use crate::metrics::WebhookCall;
 use crate::reading::Derived;
 use crate::versions::{self, Versioned};
 use crate::{Cluster, Pass, WaitingPlugin};
@@ -82,7 +83,16 @@ impl MutatingAdmissionWebhook {
         objects: Versioned,
         place: Place,
     ) -> Result<bool, Status> {
+        let (env, since) = (self.caller.env(), self.caller.env().elapsed());
         let asked = self.patch(hook, request, invocation, objects).await;
+        let call = WebhookCall {
+            name: &hook.name,
+            mutating: true,
+            operation: request.operation,
+            fails_open: hook.fails_open,
+            took: env.elapsed().saturating_sub(since),
+        };
+        call.ended(&asked);
         let mut audit = request.context.audit.lock();
         let changed = *asked.as_ref().unwrap_or(&false);
         audit.entry(place.key(MUTATION)).or_insert_with(|| mutation(hook, changed));

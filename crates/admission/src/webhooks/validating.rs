@@ -16,6 +16,7 @@ use super::call::{Question, Refusal};
 use super::hook::{self, Hook, Hooks};
 use crate::expressions::Authority;
 use crate::matching::is_exempt;
+use crate::metrics::WebhookCall;
 use crate::reading::Derived;
 use crate::versions::{self, Versioned};
 use crate::{Cluster, WaitingPlugin};
@@ -75,10 +76,19 @@ impl ValidatingAdmissionWebhook {
         question: Result<Question, Refusal>,
         index: usize,
     ) -> Result<(), Status> {
+        let (env, since) = (self.caller.env(), self.caller.env().elapsed());
         let asked = match question {
             Ok(question) => question.ask(hook, request.context, &self.caller, false).await.map(drop),
             Err(refusal) => Err(refusal),
         };
+        let call = WebhookCall {
+            name: &hook.name,
+            mutating: false,
+            operation: request.operation,
+            fails_open: hook.fails_open,
+            took: env.elapsed().saturating_sub(since),
+        };
+        call.ended(&asked);
         match asked {
             Ok(()) => Ok(()),
             Err(Refusal::Failed(why)) if hook.fails_open => {
