@@ -91,10 +91,12 @@ impl Agent {
     }
 }
 
-/// The two caches of an agent.
+/// The caches of an agent. Each is filled by itself, so that none waits for what another may not read.
 struct Caches {
     own: Arc<RemoteCache>,
     services: Arc<RemoteCache>,
+    /// All Nodes, for the routes to their pods.
+    nodes: Arc<RemoteCache>,
 }
 
 fn connect(config: &AgentConfig, env: &Env) -> Result<(Arc<RemoteClient>, Caches), Reason> {
@@ -111,9 +113,11 @@ fn connect(config: &AgentConfig, env: &Env) -> Result<(Arc<RemoteClient>, Caches
         WatchSpec::all(kind("", "Service"), "services", true),
         WatchSpec::all(kind("discovery.k8s.io", "EndpointSlice"), "endpointslices", true),
     ];
+    let nodes = vec![WatchSpec::all(kind("", "Node"), "nodes", false)];
     let caches = Caches {
         own: RemoteCache::start(env, &client, own),
         services: RemoteCache::start(env, &client, services),
+        nodes: RemoteCache::start(env, &client, nodes),
     };
     Ok((client, caches))
 }
@@ -252,6 +256,11 @@ impl Parts {
         if config.pod_network {
             let conf = up.cni_conf.clone();
             tasks.add("pod-network", self.clone().keep_conflist(config.clone(), conf));
+            let (nodes, env, own) = (caches.nodes.clone(), self.env.clone(), config.node_name.clone());
+            tasks.add("pod-routes", async move {
+                nodes.synced().await;
+                network::routes::keep(env, nodes, own).await;
+            });
         }
         let (pods, services) = (caches.own.clone(), caches.services.clone());
         let (manager, ups) = (self.manager.clone(), up.runtime.ups());

@@ -6,6 +6,7 @@
 //! * [`Agent`] is all of it. It needs a CRI runtime, and an API server sooner or later: pods, services and
 //!   names go on while the API is away.
 //! * [`serve_dns`] is the DNS server as a process of its own, which outlives the agent.
+//! * [`identity`] is how a machine becomes a node, and its certificates.
 //! * [`reset`] takes away what the agent leaves on the machine on purpose.
 //!
 //! Deliberately absent: any state of its own on disk. After a restart everything is learned from the runtime,
@@ -16,6 +17,7 @@ mod api;
 mod cgroups;
 mod config;
 mod dns;
+pub mod identity;
 mod logs;
 mod machine;
 mod messages;
@@ -34,3 +36,4 @@ pub use agent::{Agent, StartError};
 pub use config::{AgentConfig, ApiAccess, ClusterNetwork, Names, Paths, RuntimeChoice};
 pub use dns::{DnsOptions, serve_dns};
 pub use machine::primary_addresses;
+pub use network::{NetworkError, segment};

@@ -168,6 +168,13 @@ impl PublicKey {
     pub fn id(&self) -> String {
         URL_SAFE_NO_PAD.encode(crate::sha256(&self.der))
     }
+
+    /// What pins this key, as `kubeadm join --discovery-token-ca-cert-hash` takes it: `sha256:` and the
+    /// SHA-256 of the PKIX DER in hexadecimal (RFC 7469 section 2.4).
+    pub fn pin(&self) -> String {
+        let digits = crate::sha256(&self.der).map(|byte| format!("{byte:02x}"));
+        format!("sha256:{}", digits.concat())
+    }
 }
 
 impl fmt::Debug for PublicKey {
@@ -190,6 +197,15 @@ mod tests {
         };
         check(testing::RSA_PUBLIC, KeyKind::Rsa, testing::RSA_KEY_ID);
         check(testing::EC_PUBLIC, KeyKind::P256, testing::EC_KEY_ID);
+    }
+
+    /// `openssl pkey -pubin -outform der | openssl dgst -sha256` is the key id's digest in hexadecimal.
+    #[test]
+    fn a_pin_is_the_same_digest_in_hexadecimal() {
+        let key = PublicKey::all_from_pem(testing::EC_PUBLIC.as_bytes()).unwrap().remove(0);
+        let digest = URL_SAFE_NO_PAD.decode(testing::EC_KEY_ID).unwrap();
+        let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(key.pin(), format!("sha256:{digits}"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! CertificateSigningRequests: kubelets' client certificates are approved, what is approved for
+//! CertificateSigningRequests: kubelets' certificates are approved, what is approved for
 //! one of the cluster's own signers is signed with its CA, and what nobody needs any more goes.
 //!
 //! One controller with upstream's one identity for the three of them, since all look at the
@@ -8,6 +8,7 @@
 
 mod approving;
 mod cleaning;
+mod serving;
 mod signing;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use approving::Outcome;
 use ironclad_api::params::{DeleteOptions, Preconditions};
 use ironclad_api::{Object, ObjectKey, time};
+use ironclad_client::Cache;
 use ironclad_control::{Controller, Plan, View, Watch, Write};
 use ironclad_pki::ca::CertificateAuthority;
 use ironclad_pki::csr::CertificateRequest;
@@ -33,6 +35,8 @@ use crate::resources::CERTIFICATE_SIGNING_REQUESTS as REQUESTS;
 
 /// How long until the authorizer is asked again, when it did not let a kubelet have its certificate.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
+/// How long until a node's addresses are held again against a request for its serving certificate.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What it needs to know of the cluster it is in.
 #[derive(Clone)]
@@ -77,7 +81,7 @@ impl Certificates {
         Self { settings }
     }
 
-    fn next(&self, seen: &Seen, key: &ObjectKey, now: Timestamp) -> Plan {
+    fn next(&self, cache: &dyn Cache, seen: &Seen, key: &ObjectKey, now: Timestamp) -> Plan {
         let mut plan = Plan::done();
         if cleaning::is_due(&seen.request, now) {
             plan.then(delete(&seen.request, key));
@@ -95,7 +99,12 @@ impl Certificates {
                 Outcome::Approved(object) => plan.then(update(key, "approval", object)),
                 // The right may be granted later, and no change of the request would tell.
                 Outcome::NotPermitted => plan.requeue_in(ASK_AGAIN),
-                Outcome::NotOurs => {}
+                Outcome::NotOurs => match serving::approve(cache, seen, &parsed, now) {
+                    Outcome::Approved(object) => plan.then(update(key, "approval", object)),
+                    // The Node may come to have these addresses.
+                    Outcome::NotPermitted => plan.requeue_in(LOOK_AGAIN),
+                    Outcome::NotOurs => {}
+                },
             }
         }
         plan
@@ -114,7 +123,7 @@ impl Controller for Certificates {
     fn reconcile(&self, view: &View<'_>, key: &ObjectKey, now: Timestamp) -> Plan {
         let entry = view.cache.get(&REQUESTS.group_resource(), key).map(|entry| entry.object());
         let seen = entry.filter(|object| object.deletion_timestamp().is_none()).and_then(Seen::new);
-        seen.map_or_else(Plan::done, |seen| self.next(&seen, key, now))
+        seen.map_or_else(Plan::done, |seen| self.next(view.cache, &seen, key, now))
     }
 }
 

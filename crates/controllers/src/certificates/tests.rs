@@ -36,8 +36,12 @@ impl World {
 
     /// Plans for a request that a user made for a subject.
     fn plan(&self, user: &str, subject: &Subject, signer: &str, usages: Value, status: Value) -> Plan {
+        self.plan_for(user, &Template::client(subject.clone()), signer, usages, status)
+    }
+
+    fn plan_for(&self, user: &str, template: &Template, signer: &str, usages: Value, status: Value) -> Plan {
         let key = PrivateKey::generate().expect("a key");
-        let pem = CertificateRequest::make(&Template::client(subject.clone()), &key).expect("a request");
+        let pem = CertificateRequest::make(template, &key).expect("a request");
         let request = json!({
             "apiVersion": "certificates.k8s.io/v1",
             "kind": "CertificateSigningRequest",
@@ -51,6 +55,7 @@ impl World {
                 "signerName": signer,
                 "usages": usages,
                 "username": user,
+                "groups": if user.starts_with("system:node:") { vec!["system:nodes"] } else { vec![] },
                 "expirationSeconds": 3600,
             },
             "status": status,
@@ -97,6 +102,53 @@ fn kubelets_that_may_are_approved() {
     check(Only("system:node:n2", "selfnodeclient"), "system:node:n2", KUBELET, None);
     check(Only("nobody", "nodeclient"), token, KUBELET, None);
     check(Only(token, "nodeclient"), token, CLIENT, None);
+}
+
+/// The cluster: `n1` at 10.0.0.1, `n2` at 10.0.0.2, the API server at 10.0.0.9 and 10.96.0.1.
+fn cluster() -> World {
+    let world = World::new(Only("", ""));
+    for (name, ip) in [("n1", "10.0.0.1"), ("n2", "10.0.0.2"), ("n3", "10.0.0.2"), ("n4", "10.0.0.9"), ("n5", "10.96.0.1")] {
+        let addresses = json!([{"type": "InternalIP", "address": ip}, {"type": "Hostname", "address": name}]);
+        let node = json!({
+            "apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "status": {"addresses": addresses},
+        });
+        world.objects.put("", "nodes", node);
+    }
+    let meta = json!({"name": "kubernetes", "namespace": "default"});
+    let spec = json!({"clusterIP": "10.96.0.1", "clusterIPs": ["10.96.0.1"]});
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec});
+    world.objects.put("", "services", service);
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": meta, "addressType": "IPv4",
+        "endpoints": [{"addresses": ["10.0.0.9"]}],
+    });
+    world.objects.put("discovery.k8s.io", "endpointslices", slice);
+    world
+}
+
+#[test]
+fn a_node_gets_a_serving_certificate_for_its_own_addresses_only() {
+    let check = |user: &str, node: &str, dns: &[&str], ips: &[[u8; 4]], approved: bool| {
+        let dns: Vec<String> = dns.iter().map(|name| (*name).to_owned()).collect();
+        let ips = ips.iter().map(|ip| (*ip).into()).collect();
+        let template = Template::node_serving(node, dns.clone(), ips);
+        let usages = json!(["digital signature", "server auth"]);
+        let plan =
+            cluster().plan_for(user, &template, "kubernetes.io/kubelet-serving", usages, json!({}));
+        let written = only_write(&plan).map(|(part, _)| part);
+        assert_eq!(written, approved.then_some("approval"), "{user} {node} {dns:?}");
+    };
+    check("system:node:n1", "n1", &[], &[[10, 0, 0, 1]], true);
+    check("system:node:n1", "n2", &[], &[[10, 0, 0, 2]], false);
+    check("alice", "n1", &[], &[[10, 0, 0, 1]], false);
+    check("system:node:n1", "n1", &[], &[[10, 0, 0, 2]], false);
+    check("system:node:n1", "n1", &[], &[[10, 0, 0, 1], [10, 0, 0, 7]], false);
+    check("system:node:n1", "n1", &["n1"], &[[10, 0, 0, 1]], false);
+    check("system:node:n9", "n9", &[], &[[10, 0, 0, 1]], false);
+    // Addresses that are another's, or the API server's, whatever the Node says.
+    check("system:node:n3", "n3", &[], &[[10, 0, 0, 2]], false);
+    check("system:node:n4", "n4", &[], &[[10, 0, 0, 9]], false);
+    check("system:node:n5", "n5", &[], &[[10, 96, 0, 1]], false);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 mod conflist;
 pub(crate) mod links;
+pub(crate) mod routes;
+pub mod segment;
 pub(crate) mod sysctl;
 
 use std::path::{Path, PathBuf};
@@ -15,7 +17,7 @@ pub(crate) use conflist::FILE_NAME;
 
 /// Why the network is not set up.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NetworkError {
+pub enum NetworkError {
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },
     #[error("link {name}: {source}")]
