@@ -16,6 +16,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
@@ -25,7 +27,7 @@ use ironclad_node_core::NodeSettings;
 use ironclad_pki::tls::{self, CertificateSlot, TlsError};
 use rustls_pki_types::CertificateDer;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use crate::cgroups::Cgroups;
@@ -57,6 +59,24 @@ pub(crate) use access::Access as ServerAccess;
 /// Who a client says it is, as far as TLS has to do with it.
 type Chain = Arc<Vec<CertificateDer<'static>>>;
 
+/// A place among the connections of the server, kept for as long as anything of one goes on: a stream outlives what
+/// was HTTP.
+#[derive(Clone)]
+pub(crate) struct Place {
+    _permit: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+impl Place {
+    pub(crate) fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self { _permit: Some(Arc::new(permit)) }
+    }
+
+    /// The place of the connection that a request came over.
+    pub(crate) fn of<T>(request: &Request<T>) -> Self {
+        request.extensions().get::<Self>().cloned().unwrap_or(Self { _permit: None })
+    }
+}
+
 /// Serves until dropped.
 pub(crate) async fn serve(
     shared: Arc<Shared>,
@@ -75,10 +95,8 @@ pub(crate) async fn serve(
         };
         let (shared, acceptor) = (shared.clone(), acceptor.clone());
         let env = shared.env.clone();
-        let connection = async move {
-            let _permit = permit;
-            serve_connection(shared, acceptor, stream).await;
-        };
+        let place = Place::new(permit);
+        let connection = async move { serve_connection(shared, acceptor, stream, place).await };
         env.spawn("agent-connection", Box::pin(connection));
     }
 }
@@ -98,15 +116,18 @@ async fn bind(env: &Env, listen: SocketAddr) -> TcpListener {
     }
 }
 
-async fn serve_connection(shared: Arc<Shared>, acceptor: TlsAcceptor, stream: TcpStream) {
-    let _ = stream.set_nodelay(true);
+async fn serve_connection(shared: Arc<Shared>, acceptor: TlsAcceptor, stream: TcpStream, place: Place) {
+    if let Err(error) = prepare(&stream) {
+        tracing::debug!(%error, "a socket could not be configured");
+    }
     let Some(Ok(stream)) = shared.env.timeout(HANDSHAKE, acceptor.accept(stream)).await else { return };
     let chain: Chain = {
         let (_, session) = stream.get_ref();
         let chain = session.peer_certificates().unwrap_or_default();
         Arc::new(chain.iter().map(|certificate| certificate.clone().into_owned()).collect())
     };
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(place.clone());
         let (shared, chain) = (shared.clone(), chain.clone());
         async move { Ok::<_, std::convert::Infallible>(route::answer(shared, chain, request).await) }
     });
@@ -115,4 +136,14 @@ async fn serve_connection(shared: Arc<Shared>, acceptor: TlsAcceptor, stream: Tc
     if let Err(error) = served {
         tracing::debug!(%error, "a connection to the agent broke");
     }
+}
+
+/// Small writes go at once; dead peers are noticed.
+fn prepare(stream: &TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    rustix::net::sockopt::set_socket_keepalive(stream, true)?;
+    rustix::net::sockopt::set_tcp_keepidle(stream, Duration::from_secs(60))?;
+    rustix::net::sockopt::set_tcp_keepintvl(stream, Duration::from_secs(15))?;
+    rustix::net::sockopt::set_tcp_keepcnt(stream, 4)?;
+    Ok(())
 }

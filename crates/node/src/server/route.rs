@@ -25,6 +25,7 @@ pub(super) async fn answer(shared: Arc<Shared>, chain: Chain, request: Request<I
     let query = Query::parse(request.uri().query().unwrap_or_default());
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let read = request.method() == Method::GET;
+    let stream = read || request.method() == Method::POST;
     match parts.as_slice() {
         ["healthz" | "livez" | "readyz", ..] if read => reply::text(StatusCode::OK, "ok"),
         ["pods"] if read => listing::pods(&shared),
@@ -37,17 +38,20 @@ pub(super) async fn answer(shared: Arc<Shared>, chain: Chain, request: Request<I
         ["containerLogs", namespace, pod, container] if read => {
             container_logs::answer(&shared, namespace, pod, container, &query).await
         }
-        ["exec", namespace, pod, .., container] => {
+        ["exec", namespace, pod, .., container] if stream => {
             streams::exec(shared.clone(), namespace, pod, container, &query, request).await
         }
-        ["attach", namespace, pod, .., container] => {
+        ["attach", namespace, pod, .., container] if stream => {
             streams::attach(shared.clone(), namespace, pod, container, &query, request).await
         }
-        ["portForward", namespace, pod, ..] => {
-            streams::port_forward(shared.clone(), namespace, pod, request).await
+        ["portForward", namespace, pod, ..] if stream => {
+            streams::port_forward(shared.clone(), namespace, pod, &query, request).await
         }
         ["run", namespace, pod, .., container] if request.method() == Method::POST => {
             streams::run(&shared, namespace, pod, container, &query).await
+        }
+        ["exec" | "attach" | "portForward" | "run" | "containerLogs", _, _, ..] => {
+            reply::text(StatusCode::METHOD_NOT_ALLOWED, "405: Method Not Allowed")
         }
         _ => reply::text(StatusCode::NOT_FOUND, "404 page not found\n"),
     }

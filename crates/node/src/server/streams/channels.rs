@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures::stream::{SplitSink, SplitStream};
@@ -12,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use ironclad_api::params::StreamOptions;
+use ironclad_env::Env;
 use tokio::io::{ReadHalf, WriteHalf, split};
 use tokio::sync::Mutex;
 use tokio_tungstenite::tungstenite::Message;
@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::protocol::{self, Protocol};
 use super::spdy::{Frame, Reader, Writer};
 use super::{REMOTE_COMMAND, runtime, websocket};
-use crate::server::Shared;
+use crate::server::Place;
 use crate::server::reply::{self, Reply};
 
 const STDIN: u8 = 0;
@@ -37,30 +37,32 @@ type ToRuntime = Mutex<Writer<WriteHalf<Runtime>>>;
 type ToClient = SplitSink<websocket::Socket, Message>;
 
 pub(super) async fn answer(
-    shared: &Arc<Shared>,
+    env: &Env,
     url: &str,
     options: &StreamOptions,
     request: Request<Incoming>,
 ) -> Reply {
+    let place = Place::of(&request);
     let offered = websocket::offered(request.headers());
     let Some(protocol) = protocol::choose(&offered) else {
         let message = format!("none of these protocols is spoken here: {}\n", offered.join(", "));
         return reply::text(StatusCode::FORBIDDEN, message);
     };
-    let (connection, streams) = match open(shared, url, options).await {
+    let (connection, streams) = match open(env, url, options).await {
         Ok(opened) => opened,
-        Err(error) => return reply::text(StatusCode::BAD_GATEWAY, error.to_string()),
+        Err(error) => return runtime::unreachable(&error),
     };
     let (reply, upgrade) = match websocket::agree(request, protocol.name) {
         Ok(agreed) => agreed,
         Err(refused) => return refused,
     };
     let relay = async move {
+        let _place = place;
         if let Some(socket) = websocket::opened(upgrade).await {
             connection.relay(socket, streams, protocol).await;
         }
     };
-    shared.env.spawn("remote-command", Box::pin(relay));
+    env.spawn("remote-command", Box::pin(relay));
     reply
 }
 
@@ -70,12 +72,8 @@ struct Connection {
 }
 
 /// Opens the streams that the options ask for, in upstream's order; by channel, the stream's number.
-async fn open(
-    shared: &Shared,
-    url: &str,
-    options: &StreamOptions,
-) -> io::Result<(Connection, BTreeMap<u8, u32>)> {
-    let runtime = runtime::open_spdy(shared, url, REMOTE_COMMAND).await?;
+async fn open(env: &Env, url: &str, options: &StreamOptions) -> io::Result<(Connection, BTreeMap<u8, u32>)> {
+    let runtime = runtime::open_spdy(env, url, REMOTE_COMMAND).await?;
     let (read, write) = split(runtime);
     let mut writer = Writer::new(write);
     let wanted = [

@@ -220,4 +220,52 @@ mod tests {
         let data = Frame::Data { stream: 5, bytes: Bytes::from_static(b"hi"), last: true };
         assert_eq!(frames, [data, Frame::Ping(2), Frame::Reset { stream: 5 }, Frame::Other]);
     }
+
+    #[tokio::test]
+    async fn what_is_no_frame_ends_the_connection_and_costs_little() {
+        let check = async |bytes: &[u8], want: Result<usize, &str>| {
+            let mut reader = Reader::new(bytes);
+            let mut frames = 0;
+            let got = loop {
+                match reader.frame().await {
+                    Ok(Some(_)) => frames += 1,
+                    Ok(None) => break Ok(frames),
+                    Err(error) => break Err(error.to_string()),
+                }
+            };
+            assert_eq!(got, want.map_err(str::to_owned), "{bytes:?}");
+        };
+        check(&[], Ok(0)).await;
+        check(&[0, 0, 0], Ok(0)).await;
+        check(&[0, 0, 0, 1, 0, 0, 0, 4, b'h', b'i'], Err("early eof")).await;
+        check(&[0, 0, 0, 1, 0, 0xff, 0xff, 0xff], Err("a frame is too large")).await;
+        check(&[0x80, 3, 0, 1, 0, 0x40, 0, 1], Err("a frame is too large")).await;
+        // Control frames without content, and of no known kind.
+        let empty: Vec<u8> = (0..=20).flat_map(|kind| [0x80, 3, 0, kind, 0, 0, 0, 0]).collect();
+        check(&empty, Ok(21)).await;
+    }
+
+    /// Whatever comes, it is read to its end or refused.
+    #[tokio::test]
+    async fn noise_is_read_or_refused() {
+        let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+        for _ in 0..2000 {
+            let mut noise = Vec::new();
+            while noise.len() < 512 {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let word = (seed >> 32) as u32;
+                // A small length keeps frames coming.
+                let length = if word & 3 == 0 { word } else { word & 0x1f };
+                noise.extend_from_slice(&word.to_be_bytes());
+                noise.extend_from_slice(&length.to_be_bytes());
+            }
+            let mut reader = Reader::new(&noise[..]);
+            let most = noise.len();
+            let mut frames = 0;
+            while let Ok(Some(_)) = reader.frame().await {
+                frames += 1;
+                assert!(frames <= most);
+            }
+        }
+    }
 }

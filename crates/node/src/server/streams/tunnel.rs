@@ -1,30 +1,31 @@
 //! A port-forward as kubectl sends it since 1.31: SPDY/3.1, cut into WebSocket messages (KEP-4006).
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
-use http::{Request, StatusCode};
+use http::Request;
 use hyper::body::Incoming;
+use ironclad_env::Env;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{PORT_FORWARD, TUNNEL, runtime, websocket};
-use crate::server::Shared;
-use crate::server::reply::{self, Reply};
+use crate::server::Place;
+use crate::server::reply::Reply;
 
 const BLOCK: usize = 32 * 1024;
 
-pub(super) async fn answer(shared: &Arc<Shared>, url: &str, request: Request<Incoming>) -> Reply {
-    let runtime = match runtime::open_spdy(shared, url, PORT_FORWARD).await {
+pub(super) async fn answer(env: &Env, url: &str, request: Request<Incoming>) -> Reply {
+    let place = Place::of(&request);
+    let runtime = match runtime::open_spdy(env, url, PORT_FORWARD).await {
         Ok(runtime) => runtime,
-        Err(error) => return reply::text(StatusCode::BAD_GATEWAY, error.to_string()),
+        Err(error) => return runtime::unreachable(&error),
     };
     let (reply, upgrade) = match websocket::agree(request, TUNNEL) {
         Ok(agreed) => agreed,
         Err(refused) => return refused,
     };
     let relay = async move {
+        let _place = place;
         let Some(socket) = websocket::opened(upgrade).await else { return };
         let (mut sink, mut messages) = socket.split();
         let (mut from_runtime, mut to_runtime) = split(runtime);
@@ -52,6 +53,6 @@ pub(super) async fn answer(shared: &Arc<Shared>, url: &str, request: Request<Inc
             () = outward => {}
         }
     };
-    shared.env.spawn("port-forward", Box::pin(relay));
+    env.spawn("port-forward", Box::pin(relay));
     reply
 }

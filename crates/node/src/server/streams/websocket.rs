@@ -20,6 +20,9 @@ use crate::server::reply::{self, Reply};
 /// Greater messages end the connection.
 const MOST_BYTES: usize = 4 << 20;
 
+/// What waits for a client that does not read: one message (at its longest in base64), and answers to its pings.
+const MOST_UNSENT: usize = 2 * MOST_BYTES;
+
 pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
@@ -55,8 +58,10 @@ pub(super) fn agree(mut request: Request<Incoming>, protocol: &str) -> Result<(R
 /// The connection, once the answer has been sent.
 pub(super) async fn opened(upgrade: OnUpgrade) -> Option<Socket> {
     let upgraded = upgrade.await.ok()?;
-    let config =
-        WebSocketConfig::default().max_message_size(Some(MOST_BYTES)).max_frame_size(Some(MOST_BYTES));
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MOST_BYTES))
+        .max_frame_size(Some(MOST_BYTES))
+        .max_write_buffer_size(MOST_UNSENT);
     Some(WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await)
 }
 
