@@ -37,7 +37,7 @@ use crate::request_info::RequestInfo;
 use configuration::Configuration;
 use lane::{Asked, Lane};
 use level::{Place, Ticket};
-use metrics::Metrics;
+use metrics::{Figures, Metrics};
 
 const FLOW_SCHEMA: HeaderName = HeaderName::from_static("x-kubernetes-pf-flowschema-uid");
 const PRIORITY_LEVEL: HeaderName = HeaderName::from_static("x-kubernetes-pf-prioritylevel-uid");
@@ -71,6 +71,9 @@ struct Held {
     /// `None` once it has been left.
     place: Option<Place>,
     seats: u32,
+    figures: Arc<Figures>,
+    is_watch: bool,
+    since: Duration,
 }
 
 /// The request is one too many.
@@ -109,7 +112,7 @@ impl Fairness {
         count: impl FnOnce() -> u64,
         limit: Duration,
     ) -> (Option<Class>, Result<Seated, TooMany>) {
-        let (class, asked, lane, seats, schema) = {
+        let (class, asked, lane, seats, figures) = {
             let configuration = self.configuration.load();
             let Some(found) = configuration.classify(info, user) else {
                 return (None, Ok(Seated { _held: None }));
@@ -122,33 +125,36 @@ impl Fairness {
             };
             let flow = flow(&found.schema.name, found.schema.distinguisher(info, user));
             let asked = lane.ask(flow, seats, self.env.elapsed());
-            (class, asked, lane, seats, found.schema.name.clone())
+            (class, asked, lane, seats, found.schema.figures.clone())
         };
         let outcome = match asked {
             Asked::Runs(place) => Ok(place),
-            Asked::Waits(ticket, receiver) => self.wait(&lane, ticket, receiver, limit).await,
+            Asked::Waits(ticket, receiver) => self.wait(&lane, &figures, ticket, receiver, limit).await,
             Asked::Refused(why) => Err(why),
         };
-        let seated = outcome.map(|place| self.seat(lane.clone(), place, seats));
-        let seated = seated.map_err(|why| {
-            self.metrics.rejected(lane.name(), &schema, why);
-            TooMany
-        });
+        let seated = match outcome {
+            Ok(place) => Ok(self.seat(lane, place, seats, figures, info.verb == "watch")),
+            Err(why) => {
+                figures.rejected(why);
+                Err(TooMany)
+            }
+        };
         (Some(class), seated)
     }
 
     async fn wait(
         &self,
         lane: &Arc<Lane>,
+        figures: &Figures,
         ticket: Ticket,
         receiver: oneshot::Receiver<Place>,
         limit: Duration,
     ) -> Result<Place, &'static str> {
         let since = self.env.elapsed();
-        lane.figures.inqueue.inc();
-        let mut waiting = InQueue { env: &self.env, lane, ticket: Some(ticket), receiver };
+        figures.inqueue.inc();
+        let mut waiting = InQueue { env: &self.env, lane, figures, ticket: Some(ticket), receiver };
         let turn = self.env.timeout(limit, &mut waiting.receiver).await;
-        lane.figures.waited.observe(self.env.elapsed().saturating_sub(since).as_secs_f64());
+        figures.waited(matches!(turn, Some(Ok(_))), self.env.elapsed().saturating_sub(since));
         match turn {
             Some(Ok(place)) => {
                 waiting.ticket = None;
@@ -158,11 +164,19 @@ impl Fairness {
         }
     }
 
-    fn seat(&self, lane: Arc<Lane>, place: Place, seats: u32) -> Seated {
-        lane.figures.dispatched.inc();
-        lane.figures.executing.inc();
-        lane.figures.executing_seats.add(seats.into());
-        Seated { _held: Some(Held { env: self.env.clone(), lane, place: Some(place), seats }) }
+    fn seat(
+        &self,
+        lane: Arc<Lane>,
+        place: Place,
+        seats: u32,
+        figures: Arc<Figures>,
+        is_watch: bool,
+    ) -> Seated {
+        figures.dispatched.inc();
+        figures.executing.inc();
+        figures.executing_seats.add(seats.into());
+        let (env, since) = (self.env.clone(), self.env.elapsed());
+        Seated { _held: Some(Held { env, lane, place: Some(place), seats, figures, is_watch, since }) }
     }
 
     /// Ends a period: who wanted less lends to those who wanted more.
@@ -211,13 +225,14 @@ fn flow(schema: &str, distinguisher: &str) -> u64 {
 struct InQueue<'a> {
     env: &'a Env,
     lane: &'a Arc<Lane>,
+    figures: &'a Figures,
     ticket: Option<Ticket>,
     receiver: oneshot::Receiver<Place>,
 }
 
 impl Drop for InQueue<'_> {
     fn drop(&mut self) {
-        self.lane.figures.inqueue.dec();
+        self.figures.inqueue.dec();
         let Some(ticket) = self.ticket.take() else { return };
         let now = self.env.elapsed();
         if !self.lane.give_up(&ticket, now)
@@ -230,10 +245,12 @@ impl Drop for InQueue<'_> {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.lane.figures.executing.dec();
-        self.lane.figures.executing_seats.sub(self.seats.into());
+        let now = self.env.elapsed();
+        self.figures.executing.dec();
+        self.figures.executing_seats.sub(self.seats.into());
+        self.figures.executed(self.is_watch, now.saturating_sub(self.since));
         if let Some(place) = self.place.take() {
-            self.lane.leave(place, self.env.elapsed());
+            self.lane.leave(place, now);
         }
     }
 }

@@ -38,8 +38,8 @@ pub fn serve(checks: &[Check], path: &str, query: &Query) -> Option<Reply> {
         None => (path.trim_start_matches('/'), ""),
     };
     let readiness = match root {
-        "readyz" | "healthz" => true,
-        "livez" => false,
+        "readyz" => true,
+        "livez" | "healthz" => false,
         _ => return None,
     };
     let mut relevant = checks.iter().filter(|check| readiness || check.liveness);

@@ -1,80 +1,75 @@
 //! `/metrics`: requests by upstream's names, and the process.
 //! Source: <https://kubernetes.io/docs/reference/instrumentation/metrics/>
+//!
+//! - [`routes`]: requests by verb and resource.
+//! - [`steps`]: what the pipeline's steps decided: who it is, whether they may, what is written to the audit log.
+//! - [`watching`]: what watches send.
+//! - [`state`], [`process`]: looked up when somebody asks.
+//!
+//! Other crates count into [`prometheus::default_registry`], which is part of the page.
 
+mod measured;
 mod process;
+mod routes;
 mod state;
+mod steps;
+mod watching;
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use http::StatusCode;
-use ironclad_api::GroupVersionResource;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 use ironclad_engine::Kinds;
-use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
-};
+use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
+use crate::health::Check;
 use crate::reply::{self, Reply};
 use crate::request_info::RequestInfo;
 use crate::version::Version;
-
-/// Upstream's buckets, in seconds, thinned out: each costs memory for every kind and verb.
-const SECONDS: [f64; 15] =
-    [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.25, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0];
-
-const REQUEST: [&str; 7] = ["verb", "dry_run", "group", "version", "resource", "subresource", "scope"];
+pub use measured::Timing;
+pub use routes::Route;
+use routes::{Labels, Routes};
+pub use steps::{Authorized, Steps};
+pub use watching::{Sent, Watching};
 
 pub struct Metrics {
     registry: Registry,
-    requests: IntCounterVec,
-    seconds: HistogramVec,
-    long_running: IntGaugeVec,
-    in_flight: IntGaugeVec,
+    routes: Arc<Routes>,
+    pub steps: Steps,
+    pub watching: Watching,
+    executing: ByEffect,
+    waiting: ByEffect,
     pub connections: IntGauge,
     pub tunnels: IntGauge,
     pub handshake_failures: IntCounter,
     pub panics: IntCounter,
-    pub terminated: IntCounterVec,
-    watch_events: IntCounterVec,
+    terminated: IntCounterVec,
+    deprecated: IntGaugeVec,
+}
+
+/// Requests that only read, and those that write.
+struct ByEffect {
+    read_only: IntGauge,
+    mutating: IntGauge,
 }
 
 impl Metrics {
     /// Adds the server's metrics to `registry`, which other parts add theirs to.
     pub fn new(registry: Registry) -> prometheus::Result<Self> {
-        let with = |more: &[&'static str]| [&REQUEST[..], more].concat();
-        let requests = IntCounterVec::new(
-            Opts::new("apiserver_request_total", "Counter of apiserver requests."),
-            &with(&["component", "code"]),
-        )?;
-        let seconds = HistogramVec::new(
-            HistogramOpts::new(
-                "apiserver_request_duration_seconds",
-                "Response latency distribution in seconds.",
-            )
-            .buckets(SECONDS.to_vec()),
-            &with(&["component"]),
-        )?;
-        let long_running = IntGaugeVec::new(
-            Opts::new(
-                "apiserver_longrunning_requests",
-                "Gauge of all active long-running apiserver requests.",
-            ),
-            &["verb", "group", "version", "resource", "subresource", "scope", "component"],
-        )?;
-        let in_flight = IntGaugeVec::new(
-            Opts::new("apiserver_current_inflight_requests", "Number of currently executing requests."),
-            &["request_kind"],
-        )?;
         let terminated = IntCounterVec::new(
             Opts::new(
                 "apiserver_request_terminations_total",
                 "Number of requests which apiserver terminated in self-defense.",
             ),
-            &["component", "code"],
+            &["verb", "group", "version", "resource", "subresource", "scope", "component", "code"],
         )?;
-        let watch_events = IntCounterVec::new(
-            Opts::new("apiserver_watch_events_total", "Number of events sent in watch clients"),
-            &["group", "version", "resource"],
+        let deprecated = IntGaugeVec::new(
+            Opts::new(
+                "apiserver_requested_deprecated_apis",
+                "Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, \
+                 subresource, and removed_release.",
+            ),
+            &["group", "version", "resource", "subresource", "removed_release"],
         )?;
         let connections = IntGauge::new("ironclad_open_connections", "Number of open client connections.")?;
         let tunnels = IntGauge::new(
@@ -86,66 +81,110 @@ impl Metrics {
             "Number of requests dropped with 'TLS handshake error from' error",
         )?;
         let panics = IntCounter::new("apiserver_request_panics_total", "Number of requests that panicked.")?;
-        registry.register(Box::new(requests.clone()))?;
-        registry.register(Box::new(seconds.clone()))?;
-        registry.register(Box::new(long_running.clone()))?;
-        registry.register(Box::new(in_flight.clone()))?;
         registry.register(Box::new(terminated.clone()))?;
-        registry.register(Box::new(watch_events.clone()))?;
+        registry.register(Box::new(deprecated.clone()))?;
         registry.register(Box::new(connections.clone()))?;
         registry.register(Box::new(tunnels.clone()))?;
         registry.register(Box::new(handshake_failures.clone()))?;
         registry.register(Box::new(panics.clone()))?;
         Ok(Self {
+            routes: Arc::new(Routes::new(&registry)?),
+            steps: Steps::new(&registry)?,
+            watching: Watching::new(&registry)?,
+            executing: ByEffect::new(
+                &registry,
+                "apiserver_current_inflight_requests",
+                "Maximal number of currently used inflight request limit of this apiserver per request kind in last \
+                 second.",
+            )?,
+            waiting: ByEffect::new(
+                &registry,
+                "apiserver_current_inqueue_requests",
+                "Maximal number of queued requests in this apiserver per request kind in last second.",
+            )?,
             registry,
-            requests,
-            seconds,
-            long_running,
-            in_flight,
             connections,
             tunnels,
             handshake_failures,
             panics,
             terminated,
-            watch_events,
+            deprecated,
         })
     }
 
-    /// Counts a request that has been answered.
-    pub fn answered(&self, request: &Answered<'_>, code: StatusCode, took: Duration) {
-        let [a, b, c, d, e, f, g] = request.labels();
-        self.requests.with_label_values(&[a, b, c, d, e, f, g, "apiserver", code.as_str()]).inc();
-        if !request.long_running {
-            self.seconds.with_label_values(&[a, b, c, d, e, f, g, "apiserver"]).observe(took.as_secs_f64());
-        }
+    /// What a request is counted under.
+    pub fn route(&self, request: &Counts<'_>) -> Arc<Route> {
+        self.routes.of(&request.labels())
     }
 
-    /// What counts the events of one watch.
-    pub fn watch_events(&self, resource: &GroupVersionResource) -> IntCounter {
-        self.watch_events.with_label_values(&[&*resource.group, &*resource.version, &*resource.resource])
+    /// Counts an answer that has begun.
+    pub fn answered(&self, route: &Route, code: StatusCode) {
+        self.routes.count(route, code);
     }
 
     /// Counts a stream until the result is dropped.
-    pub fn streaming(&self, request: &Answered<'_>) -> Counted {
-        let [verb, _, group, version, resource, subresource, scope] = request.labels();
-        let labels = [verb, group, version, resource, subresource, scope, "apiserver"];
-        Counted::new(self.long_running.with_label_values(&labels))
+    pub fn streaming(&self, route: &Route) -> Counted {
+        Counted::new(self.routes.long_running(route))
     }
 
     /// Counts a request that is being worked on until the result is dropped.
     pub fn in_flight(&self, read_only: bool) -> Counted {
-        Counted::new(self.in_flight.with_label_values(&[if read_only { "readOnly" } else { "mutating" }]))
+        Counted::new(self.executing.of(read_only).clone())
+    }
+
+    /// Counts a request that waits for its turn until the result is dropped.
+    pub fn in_queue(&self, read_only: bool) -> Counted {
+        Counted::new(self.waiting.of(read_only).clone())
+    }
+
+    /// Counts a request that was given up.
+    pub fn terminated(&self, request: &Counts<'_>, code: StatusCode) {
+        let Labels { verb, group, version, resource, subresource, scope, .. } = request.labels();
+        let labels = [verb, group, version, resource, subresource, scope, "apiserver", code.as_str()];
+        self.terminated.with_label_values(&labels).inc();
+    }
+
+    /// Remembers that somebody asked for what should not be used any more.
+    pub fn deprecated(&self, request: &Counts<'_>) {
+        let Labels { group, version, resource, subresource, .. } = request.labels();
+        self.deprecated.with_label_values(&[group, version, resource, subresource, ""]).set(1);
     }
 
     /// The page that a scraper reads.
-    pub fn page(&self, kinds: &Kinds, version: &Version) -> Reply {
+    pub fn page(&self, kinds: &Kinds, version: &Version, headers: &HeaderMap) -> Reply {
         let mut page = Vec::with_capacity(64 * 1024);
-        let families = self.registry.gather();
+        let mut families = self.registry.gather();
+        families.extend(prometheus::default_registry().gather());
         // Writing to a Vec cannot fail.
         let _ = TextEncoder::new().encode(&families, &mut page);
         state::write(&mut page, kinds, version);
         process::write(&mut page);
-        reply::bytes(200, "text/plain; version=0.0.4; charset=utf-8", page)
+        text(page, headers)
+    }
+}
+
+/// `/metrics/slis`: the health checks, as a scraper reads them.
+pub fn slis(checks: &[Check], headers: &HeaderMap) -> Reply {
+    let mut page = Vec::with_capacity(8 * 1024);
+    state::write_checks(&mut page, checks);
+    text(page, headers)
+}
+
+fn text(page: Vec<u8>, headers: &HeaderMap) -> Reply {
+    let pieces = Box::new(std::iter::once(Bytes::from(page)));
+    reply::pieces(200, "text/plain; version=0.0.4; charset=utf-8", pieces, reply::accepts_gzip(headers))
+}
+
+impl ByEffect {
+    fn new(registry: &Registry, name: &str, help: &str) -> prometheus::Result<Self> {
+        let gauges = IntGaugeVec::new(Opts::new(name, help), &["request_kind"])?;
+        registry.register(Box::new(gauges.clone()))?;
+        let of = |kind| gauges.with_label_values(&[kind]);
+        Ok(Self { read_only: of("readOnly"), mutating: of("mutating") })
+    }
+
+    fn of(&self, read_only: bool) -> &IntGauge {
+        if read_only { &self.read_only } else { &self.mutating }
     }
 }
 
@@ -167,94 +206,156 @@ impl Drop for Counted {
 
 /// The labels' part of a request. Names that clients make up must not become labels, so
 /// only requests for what is served are told apart.
-pub struct Answered<'a> {
+pub struct Counts<'a> {
     pub info: &'a RequestInfo,
-    pub dry_run: bool,
+    pub dry_run: Option<&'a str>,
+    /// A patch that says what its manager wants of the object.
+    pub applies: bool,
     pub known_resource: bool,
-    pub long_running: bool,
 }
 
-impl<'a> Answered<'a> {
-    fn labels(&self) -> [&'a str; 7] {
-        let dry_run = if self.dry_run { "All" } else { "" };
-        let verb = self.verb();
-        match self.info.resource.as_ref().filter(|_| self.known_resource) {
-            Some(r) => {
-                let scope = match (verb, r.name.is_empty(), r.namespace.is_empty()) {
-                    ("POST", ..) | (_, false, _) => "resource",
-                    (_, true, false) => "namespace",
-                    (_, true, true) => "cluster",
-                };
-                [verb, dry_run, &r.group, &r.version, &r.resource, &r.subresource, scope]
-            }
-            None => [verb, dry_run, "", "", "", "", ""],
+impl<'a> Counts<'a> {
+    fn labels(&self) -> Labels<'a> {
+        let (verb, dry_run) = (self.verb(), self.dry_run());
+        let Some(r) = self.info.resource.as_ref().filter(|_| self.known_resource) else {
+            let subresource = if is_health(&self.info.path) { self.info.path.as_str() } else { "" };
+            return Labels { verb, dry_run, subresource, ..Labels::default() };
+        };
+        let scope = match (verb, r.names_object(), r.namespace.is_empty()) {
+            ("POST", ..) | (_, true, _) => "resource",
+            (_, false, false) => "namespace",
+            (_, false, true) => "cluster",
+        };
+        let (group, version) = (r.group.as_str(), r.version.as_str());
+        let (resource, subresource) = (r.resource.as_str(), r.subresource.as_str());
+        Labels { verb, dry_run, group, version, resource, subresource, scope }
+    }
+
+    fn dry_run(&self) -> &'static str {
+        match self.dry_run {
+            None => "",
+            Some("All") => "All",
+            Some(_) => "invalid",
         }
     }
 
     /// Upstream's names of the verbs here are those of HTTP, with some of its own.
     fn verb(&self) -> &'static str {
+        const CONNECTING: [&str; 5] = ["log", "exec", "portforward", "attach", "proxy"];
+        let resource = self.info.resource.as_ref();
+        if resource.is_some_and(|resource| CONNECTING.contains(&resource.subresource.as_str())) {
+            return "CONNECT";
+        }
         match &*self.info.verb {
             "create" | "post" => "POST",
             "update" | "put" => "PUT",
-            "get" if self.long_running => "CONNECT",
             "get" | "head" => "GET",
             "list" => "LIST",
             "watch" => "WATCH",
+            "patch" if self.applies => "APPLY",
             "patch" => "PATCH",
             "delete" => "DELETE",
-            "deletecollection" => "DELETECOLLECTION",
+            "deletecollection" => "DELETE",
             "proxy" => "CONNECT",
-            _ => "OTHER",
+            _ => "other",
         }
     }
 }
 
+fn is_health(path: &str) -> bool {
+    matches!(path, "/healthz" | "/livez" | "/readyz")
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use futures::FutureExt;
     use http::Method;
     use http_body_util::BodyExt;
     use ironclad_api::params::Query;
 
-    use futures::FutureExt;
-
     use super::*;
+
+    fn read(reply: Reply) -> String {
+        let body = reply.into_body().collect().now_or_never().expect("at once").expect("a page").to_bytes();
+        String::from_utf8(body.to_vec()).expect("text")
+    }
 
     #[test]
     fn requests_are_counted_under_upstreams_names() {
         let metrics = Metrics::new(Registry::new()).expect("registers");
-        let info =
-            RequestInfo::new(&Method::GET, "/apis/apps/v1/namespaces/x/deployments", &Query::default());
-        let info = info.expect("readable");
-        let answered =
-            |known_resource| Answered { info: &info, dry_run: false, known_resource, long_running: false };
-        metrics.answered(&answered(true), StatusCode::OK, Duration::from_millis(3));
-        metrics.answered(&answered(false), StatusCode::NOT_FOUND, Duration::from_millis(3));
-        let streaming = metrics.streaming(&Answered { long_running: true, ..answered(true) });
-        let read = || {
-            let body = metrics
-                .page(&Kinds::default(), &Version::new("0", "2026-01-01T00:00:00Z"))
-                .into_body()
-                .collect()
-                .now_or_never()
-                .expect("at once")
-                .expect("a page")
-                .to_bytes();
-            String::from_utf8(body.to_vec()).expect("text")
+        let sim = ironclad_env::SimEnv::new(1);
+        let env = sim.shared();
+        let started = env.elapsed();
+        sim.run_for(Duration::from_millis(120));
+        let count = |method: Method, path: &str, applies: bool, known_resource: bool| {
+            let (path, query) = path.split_once('?').unwrap_or((path, ""));
+            let query = Query::parse(query);
+            let info = RequestInfo::new(&method, path, &query).expect("readable");
+            let counts = Counts { info: &info, dry_run: query.first("dryRun"), applies, known_resource };
+            let route = metrics.route(&counts);
+            assert!(Arc::ptr_eq(&route, &metrics.route(&counts)));
+            metrics.answered(&route, StatusCode::OK);
+            metrics.answered(&route, StatusCode::IM_A_TEAPOT);
+            let timing = Timing { env: env.clone(), started, outside: Duration::from_millis(100) };
+            metrics.measure(route.clone(), timing, reply::bytes(200, "text/plain", vec![b'x'; 2000]));
+            metrics.streaming(&route)
         };
-        let page = read();
+        let deployments = "/apis/apps/v1/namespaces/x/deployments";
+        let _streaming = count(Method::GET, deployments, false, true);
+        count(Method::GET, "/apis/made.up/v1/things", false, false);
+        count(Method::GET, "/readyz", false, false);
+        count(Method::PATCH, &format!("{deployments}/y/status?dryRun=All"), true, true);
+        count(Method::POST, "/api/v1/namespaces/x/pods/y/exec", false, true);
+        count(Method::DELETE, "/api/v1/pods", false, true);
+        let page = read(metrics.page(
+            &Kinds::default(),
+            &Version::new("0", "2026-01-01T00:00:00Z"),
+            &HeaderMap::new(),
+        ));
         let check = |line: &str| assert!(page.contains(line), "{line} is not in {page}");
+        let list = r#"group="apps",resource="deployments",scope="namespace",subresource="",verb="LIST",version="v1""#;
+        check(&format!(r#"apiserver_request_total{{code="200",component="apiserver",dry_run="",{list}}} 1"#));
+        check(&format!(r#"apiserver_request_total{{code="418",component="apiserver",dry_run="",{list}}} 1"#));
+        check(&format!(r#"apiserver_longrunning_requests{{component="apiserver",{list}}} 1"#));
+        let all = format!(r#"component="apiserver",dry_run="",{list}"#);
+        check(&format!(r#"apiserver_request_duration_seconds_bucket{{{all},le="0.1"}} 0"#));
+        check(&format!(r#"apiserver_request_duration_seconds_bucket{{{all},le="0.2"}} 1"#));
+        check(&format!(
+            r#"apiserver_request_sli_duration_seconds_bucket{{component="apiserver",{list},le="0.05"}} 1"#
+        ));
+        check(&format!(r#"apiserver_response_sizes_sum{{component="apiserver",{list}}} 2000"#));
+        let nothing = r#"dry_run="",group="",resource="",scope="""#;
+        check(&format!(r#"{nothing},subresource="",verb="LIST",version=""}} 1"#));
+        check(&format!(r#"{nothing},subresource="/readyz",verb="GET",version=""}} 1"#));
         check(
-            r#"apiserver_request_total{code="200",component="apiserver",dry_run="",group="apps",resource="deployments",scope="namespace",subresource="",verb="LIST",version="v1"} 1"#,
+            r#"dry_run="All",group="apps",resource="deployments",scope="resource",subresource="status",verb="APPLY""#,
         );
-        check(
-            r#"apiserver_request_total{code="404",component="apiserver",dry_run="",group="",resource="",scope="",subresource="",verb="LIST",version=""} 1"#,
-        );
+        check(r#"resource="pods",scope="resource",subresource="exec",verb="CONNECT",version="v1"} 1"#);
+        check(r#"resource="pods",scope="cluster",subresource="",verb="DELETE",version="v1"} 1"#);
+        check(r#"apiserver_current_inflight_requests{request_kind="readOnly"} 0"#);
         check("process_resident_memory_bytes ");
         check("process_cpu_seconds_total ");
         check(
             "kubernetes_build_info{build_date=\"2026-01-01T00:00:00Z\",compiler=\"rustc\",git_commit=\"0\"",
         );
-        drop(streaming);
-        assert!(read().contains("apiserver_longrunning_requests{") && !page.is_empty());
+        assert!(!page.contains("made.up"));
+    }
+
+    #[test]
+    fn health_checks_can_be_scraped() {
+        let checks = [Check::live("ping", || Ok(())), Check::ready("etcd", || Err("gone".into()))];
+        let page = read(slis(&checks, &HeaderMap::new()));
+        let lines: Vec<&str> = page.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(
+            lines,
+            [
+                r#"kubernetes_healthcheck{name="ping",type="healthz"} 1"#,
+                r#"kubernetes_healthcheck{name="ping",type="livez"} 1"#,
+                r#"kubernetes_healthcheck{name="ping",type="readyz"} 1"#,
+                r#"kubernetes_healthcheck{name="etcd",type="readyz"} 0"#,
+            ]
+        );
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER, USER_AGENT};
-use http::{Request, Version};
+use http::{Request, StatusCode, Version};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -33,10 +33,10 @@ use crate::audit::{self, Level, Record, Stage, Tap, Verdict};
 use crate::fairness::{Class, Seated, TooMany};
 use crate::impersonate::impersonate;
 use crate::listen::Connection;
-use crate::metrics::{Answered, Counted};
+use crate::metrics::{Authorized, Counted, Counts, Timing};
 use crate::negotiate::{Accepted, accept, header};
 use crate::reply::{self, Reply};
-use crate::request_info::{RequestInfo, unreadable};
+use crate::request_info::{RequestInfo, internal_error, unreadable};
 use crate::resources;
 use crate::routes;
 use crate::server::Shared;
@@ -58,11 +58,19 @@ struct Exchange {
     record: Record,
     started: Duration,
     known_resource: bool,
+    /// A patch that says what its manager wants of the object.
+    applies: bool,
+    /// How long it waited for its turn.
+    waited: Duration,
     /// How errors are to be written.
     accepted: Accepted,
     context: Context,
     /// How long it may wait for its turn.
     queued_at_most: Duration,
+    /// How long all of it may take, if it is no stream.
+    allotted: Duration,
+    /// Keeps the connection in use.
+    in_use: Arc<()>,
     class: Option<Class>,
     /// How much of it is logged.
     verdict: Verdict,
@@ -83,6 +91,7 @@ pub async fn serve(
     // The rest of the time is for the work itself.
     let allotted = deadline.as_ref().ok().and_then(|limit| *limit).unwrap_or(REQUEST_TIMEOUT);
     exchange.queued_at_most = allotted / 4;
+    exchange.allotted = allotted;
     let work = AssertUnwindSafe(answer(&shared, &connection, &mut exchange, request)).catch_unwind();
     let outcome = match deadline {
         Ok(None) => Some(work.await),
@@ -95,7 +104,7 @@ pub async fn serve(
     let (result, stage) = match outcome {
         Some(Ok(result)) => (result, Stage::ResponseComplete),
         Some(Err(_)) => (Err(panicked(&shared, &exchange)), Stage::Panic),
-        None => (Err(timed_out()), Stage::ResponseComplete),
+        None => (Err(timed_out(&shared, &exchange)), Stage::ResponseComplete),
     };
     Ok(finish(&shared, exchange, result, stage).await)
 }
@@ -106,6 +115,8 @@ fn begin(
     connection: &Connection,
     request: &Request<Incoming>,
 ) -> Result<Exchange, Box<Reply>> {
+    let started = shared.env.elapsed();
+    connection.has_asked(started);
     let uri = request.uri();
     let written = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
     let query = Query::parse(uri.query().unwrap_or_default());
@@ -131,12 +142,16 @@ fn begin(
     Ok(Exchange {
         accepted: accept::accept_error(headers, &query),
         context: Context::new(Arc::default(), user_agent),
-        started: shared.env.elapsed(),
+        started,
         queued_at_most: REQUEST_TIMEOUT,
+        allotted: REQUEST_TIMEOUT,
+        in_use: connection.stream(),
         class: None,
         verdict: Verdict::default(),
         tap: Tap::default(),
         known_resource: false,
+        applies: header(headers, &CONTENT_TYPE) == "application/apply-patch+yaml",
+        waited: Duration::ZERO,
         info,
         query,
         record,
@@ -183,18 +198,39 @@ async fn answer(
     exchange: &mut Exchange,
     mut request: Request<Incoming>,
 ) -> Result<Reply, Status> {
+    // For proxies, which tell it to what is behind them.
+    request.extensions_mut().insert(connection.address);
     let held = match admit(shared, connection, exchange, &mut request).await? {
         Ok(held) => held,
-        Err(TooMany) => return Ok(too_many()),
+        Err(reply) => return Ok(reply),
     };
     let reply = dispatch(shared, exchange, request).await?;
-    // A watch has cost what it costs when it has begun; a large list is made while it is written.
-    let is_written = exchange.info.verb != "list" || reply.body().size_hint().exact().is_some();
-    if is_written {
-        return Ok(reply);
-    }
+    let is_made = reply.body().size_hint().exact().is_none();
     let (parts, body) = reply.into_parts();
-    Ok(Reply::from_parts(parts, reply::guarded(body, held)))
+    let body = match &*exchange.info.verb {
+        // A large list is made while it is written, and holds its seats as long.
+        "list" if is_made => {
+            let spent = shared.env.elapsed().saturating_sub(exchange.started);
+            let left = exchange.allotted.saturating_sub(spent);
+            shared.streams.supervise(reply::guarded(body, held), Some(left))
+        }
+        // A watch has cost what it costs when it has begun.
+        "watch" if is_made => shared.streams.supervise(body, None),
+        _ => body,
+    };
+    Ok(Reply::from_parts(parts, body))
+}
+
+impl Exchange {
+    /// What it is counted under.
+    fn counts(&self) -> Counts<'_> {
+        Counts {
+            info: &self.info,
+            dry_run: self.query.first("dryRun"),
+            applies: self.applies,
+            known_resource: self.known_resource,
+        }
+    }
 }
 
 /// To whoever answers such requests.
@@ -230,16 +266,23 @@ fn too_many() -> Reply {
     reply
 }
 
-/// Who it is, whom they act as, whether there is room, whether they may.
+/// Who it is, whom they act as, whether there is room, whether they may. The inner error is an answer of its own form.
 async fn admit(
     shared: &Shared,
     connection: &Connection,
     exchange: &mut Exchange,
     request: &mut Request<Incoming>,
-) -> Result<Result<Held, TooMany>, Status> {
+) -> Result<Result<Held, Reply>, Status> {
     let is_h2 = request.version() == Version::HTTP_2;
-    let identified = shared.identification.identify(&connection.peer, request.headers_mut()).await;
-    let policy = shared.audit.as_ref().map(|log| &*log.policy);
+    let path = exchange.info.path.as_str();
+    let since = shared.env.elapsed();
+    let identified = shared.identification.identify(&connection.peer, path, request.headers_mut()).await;
+    let took = shared.env.elapsed().saturating_sub(since);
+    match &identified {
+        Ok(user) => shared.metrics.steps.authenticated(&user.name, took),
+        Err(_) => shared.metrics.steps.not_authenticated(took),
+    }
+    let policy = shared.audit.as_ref().map(|sinks| &*sinks.policy);
     let known = identified.as_deref().ok();
     exchange.verdict = policy.map(|policy| policy.verdict(&exchange.info, known)).unwrap_or_default();
     let user = identified.map_err(|reason| {
@@ -252,6 +295,7 @@ async fn admit(
         close_h2(connection, is_h2);
     }
     exchange.record.user = Some(user.clone());
+    shared.metrics.steps.audited(exchange.verdict.level);
     log(shared, exchange, Stage::RequestReceived).await;
     if exchange.verdict.level >= Level::Request && exchange.info.resource.is_some() {
         request.extensions_mut().insert(exchange.tap.clone());
@@ -264,10 +308,9 @@ async fn admit(
     exchange.context.user = user.clone();
     let held = match seat(shared, exchange, &user).await {
         Ok(held) => held,
-        Err(too_many) => return Ok(Err(too_many)),
+        Err(TooMany) => return Ok(Err(too_many())),
     };
-    authorize(shared, exchange, user).await?;
-    Ok(Ok(held))
+    Ok(authorize(shared, exchange, user).await?.map(|()| held))
 }
 
 /// Waits for the request's turn. Streams take none: they would keep it for ever.
@@ -277,8 +320,11 @@ async fn seat(shared: &Shared, exchange: &mut Exchange, user: &User) -> Result<H
         return Ok(Held { _counted: None, _seats: None });
     }
     let count = || objects_of(shared, info);
+    let (since, waiting) = (shared.env.elapsed(), shared.metrics.in_queue(info.is_read_only()));
     let (class, seats) = shared.fairness.enter(info, query, user, count, *queued_at_most).await;
+    drop(waiting);
     let counted = shared.metrics.in_flight(info.is_read_only());
+    exchange.waited = shared.env.elapsed().saturating_sub(since);
     exchange.class = class;
     seats.map(|seats| Held { _counted: Some(counted), _seats: Some(seats) })
 }
@@ -297,26 +343,43 @@ fn close_h2(connection: &Connection, is_h2: bool) {
     }
 }
 
-async fn authorize(shared: &Shared, exchange: &mut Exchange, user: Arc<User>) -> Result<(), Status> {
+/// As upstream, that nobody can tell whether somebody may is no Status.
+async fn authorize(
+    shared: &Shared,
+    exchange: &mut Exchange,
+    user: Arc<User>,
+) -> Result<Result<(), Reply>, Status> {
+    const DECISION: &str = "authorization.k8s.io/decision";
+    const REASON: &str = "authorization.k8s.io/reason";
     let attributes = exchange.info.attributes(user);
-    let (decision, reason) = match shared.authorizer.authorize(&attributes).await {
+    let annotations = &mut exchange.record.annotations;
+    let since = shared.env.elapsed();
+    let decision = shared.authorizer.authorize(&attributes).await;
+    let took = shared.env.elapsed().saturating_sub(since);
+    shared.metrics.steps.authorized(Authorized::from(&decision), took);
+    let (decision, reason) = match decision {
         Decision::Allow { reason } => ("allow", reason),
         Decision::Deny { reason } | Decision::NoOpinion { reason } => ("forbid", reason),
+        Decision::Failed { error, .. } => {
+            annotations.insert(REASON.to_owned(), "internal error".to_owned());
+            return Ok(Err(reply::text(500, internal_error(&exchange.record.uri, &error) + "\n")));
+        }
     };
-    let annotations = &mut exchange.record.annotations;
-    annotations.insert("authorization.k8s.io/decision".to_owned(), decision.to_owned());
-    annotations.insert("authorization.k8s.io/reason".to_owned(), reason.clone());
-    if decision == "allow" { Ok(()) } else { Err(forbidden(&attributes, &reason)) }
+    annotations.insert(DECISION.to_owned(), decision.to_owned());
+    annotations.insert(REASON.to_owned(), reason.clone());
+    if decision == "allow" { Ok(Ok(())) } else { Err(forbidden(&attributes, &reason)) }
 }
 
 fn panicked(shared: &Shared, exchange: &Exchange) -> Status {
     shared.metrics.panics.inc();
+    shared.metrics.terminated(&exchange.counts(), StatusCode::INTERNAL_SERVER_ERROR);
     let (verb, uri, audit_id) = (&exchange.info.verb, &exchange.record.uri, &exchange.record.audit_id);
     tracing::error!(%verb, uri, audit_id, "a request panicked");
     Status::internal_error("This request caused apiserver to panic. Look in the logs for details.")
 }
 
-fn timed_out() -> Status {
+fn timed_out(shared: &Shared, exchange: &Exchange) -> Status {
+    shared.metrics.terminated(&exchange.counts(), StatusCode::GATEWAY_TIMEOUT);
     Status::timeout("request did not complete within the allotted timeout", 0)
 }
 
@@ -347,29 +410,27 @@ async fn finish(
     exchange.record.code = reply.status().as_u16();
     exchange.record.annotations.append(&mut exchange.context.audit.lock());
     let streams = exchange.info.is_long_running() && reply.status().as_u16() < 300;
-    let answered = Answered {
-        info: &exchange.info,
-        dry_run: exchange.query.first("dryRun").is_some(),
-        known_resource: exchange.known_resource,
-        long_running: streams,
-    };
-    shared.metrics.answered(&answered, reply.status(), shared.env.elapsed().saturating_sub(exchange.started));
+    let route = shared.metrics.route(&exchange.counts());
+    shared.metrics.answered(&route, reply.status());
     if streams {
-        let counted = shared.metrics.streaming(&answered);
+        let counted = shared.metrics.streaming(&route);
         log(shared, &exchange, Stage::ResponseStarted).await;
         let (parts, body) = reply.into_parts();
+        let in_use = exchange.in_use.clone();
         let end = AuditEnd::new(shared, exchange);
-        return Reply::from_parts(parts, reply::guarded(body, (counted, end)));
+        return Reply::from_parts(parts, reply::guarded(body, (counted, end, in_use)));
     }
     let reply = keep_objects(&mut exchange, reply).await;
     log(shared, &exchange, stage).await;
-    reply
+    let timing = Timing { env: shared.env.clone(), started: exchange.started, outside: exchange.waited };
+    shared.metrics.measure(route, timing, reply)
 }
 
 async fn log(shared: &Shared, exchange: &Exchange, stage: Stage) {
     let Some(log) = &shared.audit else { return };
     if exchange.verdict.writes(stage, exchange.record.code) {
         let level = exchange.verdict.level;
+        shared.metrics.steps.audit_events.inc();
         log.write(exchange.record.line(&exchange.info, level, stage, shared.env.now())).await;
     }
 }
@@ -394,7 +455,7 @@ async fn keep_objects(exchange: &mut Exchange, reply: Reply) -> Reply {
 
 /// Writes the end of a stream into the audit log when it is dropped.
 struct AuditEnd {
-    log: Option<audit::Log>,
+    log: Option<audit::Sinks>,
     env: ironclad_env::Env,
     info: RequestInfo,
     level: Level,

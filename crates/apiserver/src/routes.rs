@@ -6,6 +6,7 @@ use ironclad_api::status::Status;
 use serde_json::json;
 
 use crate::health::{self, not_found};
+use crate::metrics;
 use crate::negotiate::Accepted;
 use crate::reply::{self, Reply};
 use crate::server::Shared;
@@ -29,7 +30,9 @@ pub async fn serve(
     match path.trim_end_matches('/') {
         "" => Ok(reply::value(200, &indented, &json!({"paths": index(shared)}))),
         "/version" => Ok(reply::value(200, &indented, &shared.version)),
-        "/metrics" => Ok(shared.metrics.page(&shared.engine.registry().kinds(), &shared.version)),
+        "/configz" => Ok(configuration(shared)),
+        "/metrics" => Ok(shared.metrics.page(&shared.engine.registry().kinds(), &shared.version, headers)),
+        "/metrics/slis" => Ok(metrics::slis(&shared.checks(), headers)),
         "/.well-known/openid-configuration" => {
             Ok(document(shared.oidc.as_ref().map(|oidc| &oidc.configuration), "application/json"))
         }
@@ -66,6 +69,14 @@ fn document(value: Option<&serde_json::Value>, media_type: &'static str) -> Repl
     }
 }
 
+/// What the program was told, by component.
+fn configuration(shared: &Shared) -> Reply {
+    let known = json!({"ironclad": shared.configuration});
+    let mut reply = reply::bytes(200, "application/json", known.to_string());
+    reply::set(&mut reply, http::header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    reply
+}
+
 /// What `/` lists.
 fn index(shared: &Shared) -> Vec<String> {
     let kinds = shared.engine.registry().kinds();
@@ -73,9 +84,11 @@ fn index(shared: &Shared) -> Vec<String> {
         "/.well-known/openid-configuration",
         "/api",
         "/apis",
+        "/configz",
         "/healthz",
         "/livez",
         "/metrics",
+        "/metrics/slis",
         "/openapi/v2",
         "/openapi/v3",
         "/openid/v1/jwks",
@@ -92,8 +105,7 @@ fn index(shared: &Shared) -> Vec<String> {
         }
     }
     for check in shared.checks() {
-        let roots: &[&str] =
-            if check.liveness { &["healthz", "livez", "readyz"] } else { &["healthz", "readyz"] };
+        let roots: &[&str] = if check.liveness { &["healthz", "livez", "readyz"] } else { &["readyz"] };
         paths.extend(roots.iter().map(|root| format!("/{root}/{}", check.name)));
     }
     paths.sort_unstable();

@@ -27,6 +27,7 @@ use crate::in_process::InProcess;
 use crate::listen::{self, Acceptor};
 use crate::metrics::Metrics;
 use crate::openapi::OpenApi;
+use crate::streams::{self, Streams};
 use crate::version::Version;
 
 /// How the server is to be.
@@ -39,7 +40,7 @@ pub struct Config {
     /// The serving certificate; may be replaced while the server runs.
     pub identity: Arc<CertificateSlot>,
     pub version: Version,
-    pub audit: Option<audit::Settings>,
+    pub audit: audit::Plan,
     /// What lets others verify service-account tokens.
     pub oidc: Option<Oidc>,
     /// How long requests that are under way may take when the server stops.
@@ -68,6 +69,8 @@ pub struct Parts {
     pub checks: Vec<Check>,
     /// Other parts may add their metrics to it.
     pub metrics: Registry,
+    /// What `/configz` shows: without secrets.
+    pub configuration: Value,
 }
 
 /// Why the server did not start. The message says what to do.
@@ -95,9 +98,11 @@ pub struct Shared {
     pub oidc: Option<Oidc>,
     pub metrics: Metrics,
     pub fairness: Arc<Fairness>,
-    pub audit: Option<audit::Log>,
+    pub audit: Option<audit::Sinks>,
     pub discovery: Discovery,
+    pub configuration: Value,
     pub openapi: OpenApi,
+    pub streams: Arc<Streams>,
     /// Set when the server stops: streams end.
     pub stop: CancellationToken,
     checks: Vec<Check>,
@@ -140,14 +145,11 @@ impl Server {
             aggregation,
             checks,
             metrics,
+            configuration,
         } = parts;
-        let audit = match audit {
-            Some(settings) => {
-                let path = settings.path.clone();
-                Some(audit::Log::open(settings).map_err(|error| StartError::Audit { path, error })?)
-            }
-            None => None,
-        };
+        let path = audit.file.as_ref().map(|file| file.path.clone()).unwrap_or_default();
+        let audit =
+            audit::Sinks::open(&env, audit).map_err(|error| StartError::Audit { path, error })?;
         let mut hints = vec![&authenticators.client_ca];
         hints.extend(front_proxy.as_ref().map(|proxy| &proxy.ca));
         let tls = Arc::new(tls::server_config(identity, &hints)?);
@@ -157,12 +159,15 @@ impl Server {
         let advertise = if advertise.is_empty() { address.to_string() } else { advertise };
         let aggregation = aggregation.map(|settings| Aggregation::start(settings, &*engine.cache()));
         let stop = CancellationToken::new();
+        let fairness = Fairness::start(env.clone(), engine.cache(), &metrics, stop.clone())?;
+        let metrics = Metrics::new(metrics)?;
         let shared = Arc::new(Shared {
             identification: Identification { env: env.clone(), authenticators, front_proxy },
             discovery: Discovery::new(advertise),
             openapi: OpenApi::new(env.clone(), version.git_version.clone()),
-            fairness: Fairness::start(env.clone(), engine.cache(), &metrics, stop.clone())?,
-            metrics: Metrics::new(metrics)?,
+            streams: Streams::new(env.clone(), metrics.panics.clone()),
+            fairness,
+            metrics,
             stop,
             env,
             engine,
@@ -173,8 +178,11 @@ impl Server {
             oidc,
             audit,
             checks,
+            configuration,
         });
         tend_extensions(&shared);
+        let tending = streams::tend(Arc::downgrade(&shared.streams), shared.stop.clone());
+        shared.env.spawn("streams", Box::pin(tending));
         let (connections, accepting) = (TaskTracker::new(), CancellationToken::new());
         let acceptor = Acceptor { listener, tls, shared: shared.clone(), connections: connections.clone() };
         let stop = accepting.clone();
@@ -199,6 +207,9 @@ impl Server {
         self.connections.close();
         if self.shared.env.timeout(self.drain, self.connections.wait()).await.is_none() {
             tracing::warn!(open = self.connections.len(), "connections did not end in time");
+        }
+        if let Some(audit) = &self.shared.audit {
+            audit.finish(self.drain).await;
         }
     }
 }

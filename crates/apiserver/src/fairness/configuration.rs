@@ -118,7 +118,8 @@ impl Configuration {
             let spec: Spec = spec(object);
             // Without its level it is dangling, which its status says.
             let Some(lane) = lanes.get(spec.priority_level_configuration.name.as_str()) else { continue };
-            used.push((Schema { name: object.name().into(), uid: uid(object), spec }, lane.clone()));
+            let figures = metrics.figures(lane.name(), object.name());
+            used.push((Schema { name: object.name().into(), uid: uid(object), spec, figures }, lane.clone()));
         }
         used.sort_by(|(a, _), (b, _)| {
             a.spec.matching_precedence.cmp(&b.spec.matching_precedence).then_with(|| a.name.cmp(&b.name))

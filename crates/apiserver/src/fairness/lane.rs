@@ -1,4 +1,4 @@
-//! A priority level with those who wait in it: the [machine](super::level) behind a lock, and its figures.
+//! A priority level with those who wait in it: the [machine](super::level) behind a lock, and its limits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::level::{Arrival, Level, Mode, Place, Ticket, Turn};
-use super::metrics::{Figures, Metrics};
+use super::metrics::{Limits, Metrics};
 use super::seats::{Borrower, Bounds};
 
 /// Whoever waits is sent its place.
@@ -24,7 +24,7 @@ pub struct Lane {
     bounds: Mutex<Bounds>,
     /// Seats that one request may take at most.
     widest: AtomicU32,
-    pub figures: Figures,
+    limits: Limits,
 }
 
 /// What came of asking for seats.
@@ -43,10 +43,10 @@ impl Lane {
         metrics: &Metrics,
         now: Duration,
     ) -> Arc<Self> {
-        let figures = metrics.of_level(name);
+        let limits = metrics.limits(name);
         // Until demand is known, half of what it may lend is thought to be lent.
         let limit = bounds.nominal - (bounds.nominal - bounds.lowest) / 2;
-        figures.current_limit.set(limit.into());
+        limits.current.set(limit.into());
         let lane = Self {
             name: name.to_owned(),
             uid,
@@ -54,7 +54,7 @@ impl Lane {
             level: Mutex::new(Level::new(mode, limit, now)),
             bounds: Mutex::default(),
             widest: AtomicU32::new(1),
-            figures,
+            limits,
         };
         lane.set_bounds(bounds);
         Arc::new(lane)
@@ -83,7 +83,9 @@ impl Lane {
             Mode::Exempt | Mode::Reject => u32::MAX,
         };
         self.widest.store(widest, Ordering::Relaxed);
-        self.figures.nominal_limit.set(bounds.nominal.into());
+        self.limits.nominal.set(bounds.nominal.into());
+        self.limits.lower.set(bounds.lowest.into());
+        self.limits.upper.set(bounds.highest.into());
     }
 
     /// Asks for seats for a request of the flow `hash`.
@@ -119,7 +121,7 @@ impl Lane {
     }
 
     pub fn set_limit(&self, limit: u32, now: Duration) {
-        self.figures.current_limit.set(limit.into());
+        self.limits.current.set(limit.into());
         let turns = self.level.lock().set_limit(limit, now);
         self.call(turns, now);
     }

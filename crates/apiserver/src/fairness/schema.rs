@@ -6,6 +6,7 @@ use http::HeaderValue;
 use ironclad_engine::User;
 use serde::Deserialize;
 
+use super::metrics::Figures;
 use crate::request_info::RequestInfo;
 
 const ALL: &str = "*";
@@ -81,6 +82,7 @@ pub struct Schema {
     /// As the header of answers has it.
     pub uid: HeaderValue,
     pub spec: Spec,
+    pub figures: Arc<Figures>,
 }
 
 impl Schema {

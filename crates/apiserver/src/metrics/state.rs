@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use ironclad_engine::{Kind, Kinds};
 
+use crate::health::Check;
 use crate::version::Version;
 
 /// Appends them to the page.
@@ -56,4 +57,22 @@ fn objects(text: &mut String, kinds: &Kinds) -> std::fmt::Result {
         writeln!(text, "{name}{{group=\"{group}\",resource=\"{resource}\"}} {}", kind.object_count())?;
     }
     Ok(())
+}
+
+/// Appends what every health check says now, for each of the paths that it belongs to.
+pub fn write_checks(page: &mut Vec<u8>, checks: &[Check]) {
+    let name = "kubernetes_healthcheck";
+    let mut text = format!(
+        "# HELP {name} This metric records the result of a single healthcheck.\n# TYPE {name} gauge\n"
+    );
+    for check in checks {
+        let value = u8::from((check.probe)().is_ok());
+        let types =
+            ["healthz", "livez", "readyz"].into_iter().filter(|kind| check.liveness || *kind == "readyz");
+        for kind in types {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{name}{{name=\"{}\",type=\"{kind}\"}} {value}", check.name);
+        }
+    }
+    page.extend_from_slice(text.as_bytes());
 }

@@ -13,11 +13,11 @@ use ironclad_api::params::ListOptions;
 use ironclad_api::status::Status;
 use ironclad_client::{Operation, Request};
 use ironclad_engine::{Response, Watch, WatchEvent};
-use prometheus::IntCounter;
 use tokio_util::sync::CancellationToken;
 
 use self::frames::Frames;
 use super::Asked;
+use crate::metrics::Sent;
 use crate::negotiate::Accepted;
 use crate::reply::{BodyError, Reply, with_body};
 use crate::server::Shared;
@@ -35,7 +35,7 @@ pub async fn serve(shared: &Shared, asked: Asked<'_>, accepted: Accepted) -> Res
     let Response::Watch(watch) = response else {
         return Err(Status::internal_error("the engine answered a watch with an object"));
     };
-    let sent = shared.metrics.watch_events(&asked.served.gvr);
+    let sent = shared.metrics.watching.of(&asked.served.gvr);
     let events = Events { watch: *watch, frames, stop: shared.stop.clone(), sent };
     if handshake::is_wanted(&asked.parts.headers) {
         return websocket::serve(shared, asked, events);
@@ -68,7 +68,7 @@ struct Events {
     frames: Frames,
     /// Set when the server stops: watches end at once.
     stop: CancellationToken,
-    sent: IntCounter,
+    sent: Sent,
 }
 
 impl Events {
@@ -83,8 +83,9 @@ impl Events {
     }
 
     fn line(&mut self, event: &WatchEvent) -> Bytes {
-        self.sent.inc();
-        self.frames.line(self.watch.served(), event)
+        let line = self.frames.line(self.watch.served(), event);
+        self.sent.event(line.len());
+        line
     }
 
     /// The lines of the next event and of those that are there already.
