@@ -5,13 +5,16 @@
 
 mod file;
 mod policy;
+mod sinks;
 mod tap;
+mod throttle;
+pub mod webhook;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ironclad_api::status::Status;
+use ironclad_api::status::{Details, Status};
 use ironclad_engine::User;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,6 +25,7 @@ use crate::request_info::RequestInfo;
 
 pub use file::{Log, Settings};
 pub use policy::{Level, Policy, Verdict};
+pub use sinks::{Plan, Sinks};
 pub use tap::{Tap, object_of};
 
 /// How far a request had come.
@@ -136,6 +140,8 @@ struct ResponseStatus<'a> {
     message: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<&'a Details>,
     code: u16,
 }
 
@@ -153,6 +159,7 @@ impl Record {
             status: if failure.is_some() { "Failure" } else { "" },
             message: failure.map_or("", |status| &status.message),
             reason: failure.map_or("", |status| status.reason.as_str()),
+            details: failure.and_then(|status| status.details.as_deref()),
             code: self.code,
         })
     }
@@ -252,7 +259,7 @@ mod tests {
                 "user": {"username": "jane", "groups": ["dev"]}, "sourceIPs": ["10.0.0.1"], "userAgent": "kubectl",
                 "objectRef": {"resource": "secrets", "namespace": "a", "name": "b", "apiVersion": "v1"},
                 "responseStatus": {"metadata": {}, "status": "Failure", "message": "secrets \"b\" not found",
-                    "reason": "NotFound", "code": 404},
+                    "reason": "NotFound", "details": {"name": "b", "kind": "secrets"}, "code": 404},
                 "requestReceivedTimestamp": "1970-01-01T00:00:00.000000Z",
                 "stageTimestamp": "1970-01-01T00:00:00.000000Z",
                 "annotations": {"authorization.k8s.io/decision": "allow"},

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use ironclad_auth::authenticate::ANONYMOUS;
 use ironclad_auth::{Authenticators, Credentials};
 use ironclad_engine::User;
 use ironclad_env::Env;
@@ -49,12 +50,26 @@ pub struct Identification {
 }
 
 impl Identification {
-    /// `Err` is answered with 401 whatever the reason; the reason is for the log. The token
-    /// of a WebSocket handshake is taken out of `headers`.
-    pub async fn identify(&self, peer: &Peer, headers: &mut HeaderMap) -> Result<Arc<User>, String> {
-        if let Some(proxy) = &self.front_proxy
-            && let Some(user) = proxy.vouched(&peer.chain, headers, self.env.now())?
-        {
+    /// `Err` is answered with 401 whatever the reason; the reason is for the log. What was shown is taken out of
+    /// `headers`, so that nobody further on sees it.
+    pub async fn identify(
+        &self,
+        peer: &Peer,
+        path: &str,
+        headers: &mut HeaderMap,
+    ) -> Result<Arc<User>, String> {
+        let user = self.user(peer, path, headers).await?;
+        headers.remove(AUTHORIZATION);
+        front_proxy::take_out(headers);
+        Ok(user)
+    }
+
+    async fn user(&self, peer: &Peer, path: &str, headers: &mut HeaderMap) -> Result<Arc<User>, String> {
+        let vouched = match &self.front_proxy {
+            Some(proxy) => proxy.vouched(&peer.chain, headers, self.env.now()),
+            None => Ok(None),
+        };
+        if let Ok(Some(user)) = vouched {
             return Ok(Arc::new(user));
         }
         let elapsed = self.env.elapsed();
@@ -63,8 +78,14 @@ impl Identification {
         }
         let from_websocket = websocket_token::take(headers)?;
         let token = bearer(headers).or(from_websocket.as_deref());
-        let credentials = Credentials { chain: &peer.chain, token };
-        let user = Arc::new(self.authenticators.authenticate(&credentials, self.env.now()).await?);
+        let credentials = Credentials { chain: &peer.chain, token, path };
+        let user = self.authenticators.authenticate(&credentials, self.env.now()).await;
+        // A proxy that may not speak for others may still be somebody itself, but not nobody.
+        let user = match (user, vouched) {
+            (Ok(user), Err(reason)) if user.name == ANONYMOUS => return Err(reason),
+            (Err(reason), Err(first)) => return Err(format!("{first}; {reason}")),
+            (user, _) => Arc::new(user?),
+        };
         // Without a token it was the certificate, which cannot change on a connection.
         if token.is_none() && !peer.chain.is_empty() {
             *peer.known.lock() = Some((elapsed, user.clone()));

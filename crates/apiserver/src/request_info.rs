@@ -210,7 +210,12 @@ fn selected_name(query: &Query) -> Option<String> {
 
 /// Upstream's plain-text answer to a URL that it cannot make sense of.
 pub fn unreadable(uri: &str, error: &str) -> String {
-    let text = format!("Internal Server Error: {}: failed to create RequestInfo: {error}", quote(uri));
+    internal_error(uri, &format!("failed to create RequestInfo: {error}"))
+}
+
+/// Upstream's plain-text answer where something went wrong before the request was looked at.
+pub fn internal_error(uri: &str, error: &str) -> String {
+    let text = format!("Internal Server Error: {}: {error}", quote(uri));
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

@@ -2,9 +2,13 @@
 //! that is built in.
 //! Source: <https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/#audit-policy>
 
+mod check;
+
+use ironclad_api::field::aggregate;
 use ironclad_api::yaml;
 use ironclad_engine::User;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Stage;
 use crate::request_info::{RequestInfo, ResourceInfo};
@@ -86,23 +90,17 @@ impl Policy {
     /// Reads a policy's file, YAML or JSON. The error says what is wrong with it.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         let decoded = yaml::decode(text).map_err(|error| error.to_string())?;
+        let field = |name: &str| decoded.value.get(name).and_then(Value::as_str).unwrap_or_default();
+        if (field("apiVersion"), field("kind")) != ("audit.k8s.io/v1", "Policy") {
+            let (kind, version) = (field("kind"), field("apiVersion"));
+            return Err(format!("it is a {kind} of {version}, and must be a Policy of audit.k8s.io/v1"));
+        }
+        if let Some(faults) = aggregate(&check::faults(&decoded.value)) {
+            return Err(faults);
+        }
         let rules: Rules = serde_json::from_value(decoded.value).map_err(|error| error.to_string())?;
-        if (rules.api_version.as_str(), rules.kind.as_str()) != ("audit.k8s.io/v1", "Policy") {
-            return Err(format!(
-                "it is a {} of {}, and must be a Policy of audit.k8s.io/v1",
-                rules.kind, rules.api_version
-            ));
-        }
         if rules.rules.is_empty() {
-            return Err("it has no rules, so nothing would be logged".into());
-        }
-        for (at, rule) in rules.rules.iter().enumerate() {
-            let of_resources = !rule.resources.is_empty() || !rule.namespaces.is_empty();
-            if of_resources && !rule.paths.is_empty() {
-                return Err(format!(
-                    "rules[{at}]: rules cannot apply to both regular resources and non-resource URLs"
-                ));
-            }
+            return Err("loaded illegal policy with 0 rules".into());
         }
         Ok(Self::Given(rules))
     }
@@ -291,12 +289,37 @@ rules:
             "kind: Policy\napiVersion: audit.k8s.io/v1beta1\nrules: [{level: None}]",
             "must be a Policy of audit.k8s.io/v1",
         );
-        check("kind: Policy\napiVersion: audit.k8s.io/v1\nrules: []", "no rules");
-        check("kind: Policy\napiVersion: audit.k8s.io/v1\nrules: [{level: Everything}]", "Everything");
+        let policy = |rules: &str| format!("kind: Policy\napiVersion: audit.k8s.io/v1\nrules: {rules}");
+        check(&policy("[]"), "loaded illegal policy with 0 rules");
+        check(&policy("[{}]"), "rules[0].level: Required value");
+        check(
+            &policy("[{level: Everything}]"),
+            r#"rules[0].level: Unsupported value: "Everything": supported values: "None", "Metadata", "Request", "RequestResponse""#,
+        );
         check("kind: Policy\napiVersion: audit.k8s.io/v1\nrule: [{level: None}]", "unknown field `rule`");
         check(
-            "kind: Policy\napiVersion: audit.k8s.io/v1\nrules: [{level: None, namespaces: [a], nonResourceURLs: [/x]}]",
-            "rules[0]",
+            &policy("[{level: None, namespaces: [a], nonResourceURLs: [/x]}]"),
+            r#"rules[0].nonResourceURLs: Invalid value: ["/x"]: rules cannot apply to both regular resources and non-resource URLs"#,
+        );
+        check(
+            &policy("[{level: None, nonResourceURLs: ['*', x]}]"),
+            r#"rules[0].nonResourceURLs[1]: Invalid value: "x": non-resource URL rules must begin with a '/' character"#,
+        );
+        check(
+            &policy("[{level: None, nonResourceURLs: ['/a*/b', '/c*']}]"),
+            r#"rules[0].nonResourceURLs[0]: Invalid value: "/a*/b": non-resource URL wildcards '*' must be the final character of the rule"#,
+        );
+        check(
+            &policy("[{level: None, resources: [{group: apps/v1}]}]"),
+            r#"rules[0].resources.group: Invalid value: "apps/v1": a lowercase RFC 1123 subdomain"#,
+        );
+        check(
+            &policy("[{level: None, resources: [{group: apps, resourceNames: [a]}]}]"),
+            r#"rules[0].resources.resourceNames: Invalid value: ["a"]: using resourceNames requires at least one resource"#,
+        );
+        check(
+            &policy("[{level: None, omitStages: [Later]}]"),
+            r#"rules[0].omitStages[0]: Invalid value: "Later": allowed stages are RequestReceived,ResponseStarted,ResponseComplete,Panic"#,
         );
     }
 }

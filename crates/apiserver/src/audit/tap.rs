@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ironclad_api::yaml;
+use ironclad_api::{protobuf, yaml};
 use parking_lot::Mutex;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -22,7 +22,7 @@ impl Tap {
     }
 }
 
-/// A body as it stands in the log: JSON as it is, YAML as JSON, and nothing of anything else.
+/// A body as it stands in the log: JSON as it is, YAML and protobuf as JSON, and nothing of anything else.
 pub fn object_of(body: &[u8], omit_managed_fields: bool) -> Option<Box<RawValue>> {
     if body.is_empty() {
         return None;
@@ -33,7 +33,10 @@ pub fn object_of(body: &[u8], omit_managed_fields: bool) -> Option<Box<RawValue>
     }
     let value = match raw {
         Some(raw) => serde_json::from_str(raw.get()).ok(),
-        None => yaml::decode(body).ok().map(|decoded| decoded.value).filter(Value::is_object),
+        None => match protobuf::decode(body, None) {
+            Ok(object) => Some(object.into_value()),
+            Err(_) => yaml::decode(body).ok().map(|decoded| decoded.value).filter(Value::is_object),
+        },
     };
     let mut value: Value = value?;
     if omit_managed_fields {

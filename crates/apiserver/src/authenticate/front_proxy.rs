@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
+use http::header::HeaderName;
 use ironclad_engine::User;
 use ironclad_pki::verify::CaPool;
 use jiff::Timestamp;
@@ -11,6 +12,9 @@ use rustls::pki_types::CertificateDer;
 
 use crate::url::decode_path;
 
+const USER: &str = "x-remote-user";
+const UID: &str = "x-remote-uid";
+const GROUP: &str = "x-remote-group";
 const EXTRA: &str = "x-remote-extra-";
 
 /// Whose word is taken. Its CA is another than that of clients: a client's certificate
@@ -29,20 +33,33 @@ impl FrontProxy {
         headers: &HeaderMap,
         now: Timestamp,
     ) -> Result<Option<User>, String> {
-        let Some(name) = values(headers, "x-remote-user").next().filter(|name| !name.is_empty()) else {
+        let Some(name) = values(headers, USER).next().filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
         let Ok(proxy) = self.ca.verify_client(chain, now) else { return Ok(None) };
         if !self.allowed_names.is_empty() && !self.allowed_names.contains(&proxy.common_name) {
             return Err(format!("x509: subject with cn={} is not in the allowed list", proxy.common_name));
         }
-        let mut groups: Vec<String> = values(headers, "x-remote-group").map(str::to_owned).collect();
+        let groups = values(headers, GROUP).filter(|group| !group.is_empty());
+        let mut groups: Vec<String> = groups.map(str::to_owned).collect();
         let authenticated = ironclad_auth::authenticate::AUTHENTICATED;
         if !groups.iter().any(|group| group == authenticated) {
             groups.push(authenticated.to_owned());
         }
-        let uid = values(headers, "x-remote-uid").next().unwrap_or_default().to_owned();
+        let uid = values(headers, UID).next().unwrap_or_default().to_owned();
         Ok(Some(User { name: name.to_owned(), uid, groups, extra: extra(headers, EXTRA) }))
+    }
+}
+
+/// Takes the headers of proxies out: behind this server they would be believed to be its own.
+pub fn take_out(headers: &mut HeaderMap) {
+    let is_proxys = |name: &HeaderName| {
+        let name = name.as_str();
+        [USER, UID, GROUP].contains(&name) || name.starts_with(EXTRA)
+    };
+    let taken: Vec<HeaderName> = headers.keys().filter(|name| is_proxys(name)).cloned().collect();
+    for name in taken {
+        headers.remove(name);
     }
 }
 
@@ -60,4 +77,86 @@ pub fn extra(headers: &HeaderMap, prefix: &str) -> BTreeMap<String, Vec<String>>
         }
     }
     extra
+}
+
+#[cfg(test)]
+mod tests {
+    use ironclad_pki::ca::CertificateAuthority;
+    use ironclad_pki::issue::{LEAF_LIFETIME, Template};
+    use ironclad_pki::key::PrivateKey;
+    use ironclad_pki::subject::Subject;
+
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            let name: HeaderName = name.parse().expect("a name");
+            headers.append(name, value.parse().expect("a value"));
+        }
+        headers
+    }
+
+    #[test]
+    fn a_proxy_vouches_for_whom_its_headers_name() {
+        let now = Timestamp::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
+        let authority =
+            |serial: u8| CertificateAuthority::generate("proxies", now, [serial; 16]).expect("a CA");
+        let (ours, other) = (authority(1), authority(2));
+        let certificate = |ca: &CertificateAuthority, name: &str| {
+            let key = PrivateKey::generate().expect("a key");
+            let template = Template::client(Subject::new(name, &[]));
+            let issued = ca.issue(&template, key.public_key(), LEAF_LIFETIME, now, [3; 16]);
+            issued.expect("a certificate").der().clone()
+        };
+        let ca = CaPool::new(&[ours.certificate().clone()]).expect("a pool");
+        let proxy = FrontProxy { ca, allowed_names: vec!["proxy".into()] };
+        let check =
+            |chain: &[CertificateDer<'_>], pairs: &[(&str, &str)], expected: Result<Option<&str>, &str>| {
+                let found = proxy.vouched(chain, &headers(pairs), now);
+                let found = found.map(|user| {
+                    user.map(|user| {
+                        format!("{} {} {} {:?}", user.name, user.uid, user.groups.join(","), user.extra)
+                    })
+                });
+                let got = found.as_ref().map(Option::as_deref).map_err(String::as_str);
+                assert_eq!(got, expected, "{pairs:?}");
+            };
+        let chain = [certificate(&ours, "proxy")];
+        let jane = [("X-Remote-User", "jane")];
+        check(&chain, &jane, Ok(Some("jane  system:authenticated {}")));
+        check(
+            &chain,
+            &[
+                ("X-Remote-User", "jane"),
+                ("X-Remote-Uid", "7"),
+                ("X-Remote-Group", "dev"),
+                ("X-Remote-Group", ""),
+                ("X-Remote-Group", "ops"),
+                ("X-Remote-Extra-Acme.io%2Fteam", "a"),
+                ("X-Remote-Extra-Acme.io%2Fteam", "b"),
+            ],
+            Ok(Some("jane 7 dev,ops,system:authenticated {\"acme.io/team\": [\"a\", \"b\"]}")),
+        );
+        check(&chain, &[("X-Remote-User", "")], Ok(None));
+        check(&chain, &[("X-Remote-Group", "dev")], Ok(None));
+        check(&[], &jane, Ok(None));
+        check(&[certificate(&other, "proxy")], &jane, Ok(None));
+        let refused = "x509: subject with cn=jane is not in the allowed list";
+        check(&[certificate(&ours, "jane")], &jane, Err(refused));
+    }
+
+    #[test]
+    fn its_headers_go_no_further() {
+        let mut headers = headers(&[
+            ("X-Remote-User", "a"),
+            ("X-Remote-Group", "b"),
+            ("X-Remote-Group", "c"),
+            ("X-Remote-Uid", "d"),
+            ("X-Remote-Extra-E", "f"),
+            ("X-Remote-Other", "g"),
+        ]);
+        take_out(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-remote-other"]);
+    }
 }

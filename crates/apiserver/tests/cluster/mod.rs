@@ -17,9 +17,12 @@ use hyper_util::rt::TokioIo;
 use ironclad_api::{GroupVersionKind, GroupVersionResource, Object};
 use ironclad_apiserver::audit::{self, Policy};
 use ironclad_apiserver::{Backends, Config, InProcess, Parts, Server, Version};
-use ironclad_auth::{Authenticators, Rbac, Union, bootstrap};
-use ironclad_client::{Client, Target};
-use ironclad_engine::gate::{Admission, AdmissionRequest, Attributes, Authorizer, Decision};
+use ironclad_auth::authorize::{BuiltIn, Chain};
+use ironclad_auth::{Anonymous, Authenticators, NodeAuthorizer, Rbac, Union, bootstrap};
+use ironclad_client::{Cache, Client, Target};
+use ironclad_engine::gate::{
+    Admission, AdmissionRequest, Attributes, Authorizer, Decision, TokenAuthenticator,
+};
 use ironclad_engine::{Engine, Registry, User};
 use ironclad_env::{BoxFuture, RealEnv};
 use ironclad_pki::bundle::{self, Bundle, Description, NodeDescription};
@@ -27,6 +30,7 @@ use ironclad_pki::tls::{self, CertificateSlot, Trust};
 use ironclad_pki::verify::CaPool;
 use ironclad_store::model::MemoryStore;
 use rustls::pki_types::ServerName;
+use ironclad_webhook::Patience;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -83,12 +87,39 @@ fn description(folder: &tempfile::TempDir, port: u16) -> Description {
 }
 
 pub async fn start() -> Cluster {
-    start_logging(Policy::default()).await
+    start_with(Setup::default()).await
 }
 
-/// With an audit log by this policy, in `audit/audit.log` of the cluster's folder.
+/// With an audit log by this policy.
 pub async fn start_logging(policy: Policy) -> Cluster {
     let env = RealEnv::shared();
+    start_with(Setup { policy, ..Setup::default() }).await
+}
+
+/// What is not as usual.
+#[derive(Default)]
+pub struct Setup {
+    /// Of the audit log, which is `audit/audit.log` in the cluster's folder.
+    pub policy: Policy,
+    pub audit_webhook: Option<audit::webhook::Settings>,
+    pub tokens: Vec<Arc<dyn TokenAuthenticator>>,
+    /// An AuthorizationConfiguration; empty: RBAC.
+    pub authorization: Vec<u8>,
+    /// The only paths that anonymous requests may have; empty: all.
+    pub anonymous_paths: Vec<String>,
+}
+
+fn authorizer(text: &[u8], cache: Arc<dyn Cache>) -> Arc<dyn Authorizer> {
+    let rbac = Rbac::new(cache.clone());
+    if text.is_empty() {
+        return Union::new(vec![rbac]);
+    }
+    let node = Arc::new(NodeAuthorizer::new(cache, &[]));
+    let built_in = BuiltIn { env: RealEnv::shared(), node, rbac, patience: Patience::USUAL };
+    Chain::configured(built_in, text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+pub async fn start_with(setup: Setup) -> Cluster {
     let folder = tempfile::tempdir().expect("a folder");
     let random = env.clone();
     let mut serial = move || {
@@ -111,16 +142,17 @@ pub async fn start_logging(policy: Policy) -> Cluster {
         Arc::new(NoAdmission),
     );
     let engine = Engine::start(parts).await.expect("an engine");
-    let authorizer: Arc<dyn Authorizer> = Union::new(vec![Rbac::new(engine.cache())]);
+    let authorizer = authorizer(&setup.authorization, engine.cache());
     assert!(late.0.set(authorizer.clone()).is_ok());
 
     let (chain, key) = bundle.api_server.to_tls();
     let config = Config {
+    let log = audit::Settings::at(folder.path().join("audit/audit.log"));
         listen: SocketAddr::new(LOCALHOST, 0),
         advertise: String::new(),
         identity: CertificateSlot::new(chain, key).expect("an identity"),
         version: Version::new("0000000", "2026-01-01T00:00:00Z"),
-        audit: Some(audit::Settings { policy, ..audit::Settings::at(folder.path().join("audit/audit.log")) }),
+        audit: audit::Plan { policy: setup.policy, file: Some(log), webhook: setup.audit_webhook },
         oidc: None,
         drain: Duration::from_secs(5),
     };
@@ -129,8 +161,8 @@ pub async fn start_logging(policy: Policy) -> Cluster {
         engine: engine.clone(),
         authenticators: Authenticators {
             client_ca: CaPool::new(&bundle.cluster_ca.trusted).expect("a pool"),
-            tokens: ironclad_auth::authenticate::tokens::Tokens::new(Vec::new()),
-            anonymous: true,
+            tokens: ironclad_auth::authenticate::tokens::Tokens::new(setup.tokens),
+            anonymous: Anonymous { enabled: true, paths: setup.anonymous_paths },
         },
         front_proxy: None,
         authorizer,
@@ -138,6 +170,7 @@ pub async fn start_logging(policy: Policy) -> Cluster {
         aggregation: Some(aggregation(&bundle)),
         checks: Vec::new(),
         metrics: prometheus::Registry::new(),
+        configuration: serde_json::json!({"clusterName": "test"}),
     };
     let server = Server::start(config, parts).await.expect("a server");
     let bundle = open(server.address.port(), &mut serial);

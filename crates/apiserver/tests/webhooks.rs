@@ -1,0 +1,138 @@
+//! Servers elsewhere that know tokens, decide who may do what, and are told what happened.
+
+mod cluster;
+
+use std::time::Duration;
+
+use cluster::{Answer, Ask, Setup, ask, start_with};
+use ironclad_apiserver::audit;
+use ironclad_auth::ReviewVersion;
+use ironclad_auth::authenticate::webhook::{Settings, WebhookTokens};
+use ironclad_env::RealEnv;
+use ironclad_webhook::testing::{Reply, Server};
+use ironclad_webhook::{Patience, Remote};
+use serde_json::{Value, json};
+
+const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+
+/// Everybody is called as their token is. jane may list what is hers; nobody knows what broken may do.
+fn answer(path: &str, review: &Value) -> Reply {
+    let spec = &review["spec"];
+    let status = match path.split('?').next().unwrap_or_default() {
+        "/authenticate" if spec["token"] == "unknown" => json!({ "authenticated": false }),
+        "/authenticate" => json!({ "authenticated": true, "user": { "username": spec["token"] } }),
+        "/authorize" if spec["user"] == "broken" => return Reply { code: 403, ..Reply::json(&json!({})) },
+        "/authorize" => {
+            let hers = json!([{ "key": "owner", "operator": "In", "values": ["jane"] }]);
+            let allowed = spec["resourceAttributes"]["labelSelector"]["requirements"] == hers;
+            json!({ "allowed": allowed, "reason": if allowed { "hers" } else { "not hers" } })
+        }
+        _ => return Reply { body: String::new(), ..Reply::json(&json!({})) },
+    };
+    Reply::json(&json!({ "apiVersion": review["apiVersion"], "kind": review["kind"], "status": status }))
+}
+
+struct World {
+    cluster: cluster::Cluster,
+    server: Server,
+    _folder: tempfile::TempDir,
+}
+
+async fn world() -> World {
+    let env = RealEnv::shared();
+    let server = Server::start(&env, &[], Box::new(answer)).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let kubeconfig = |name: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, server.kubeconfig(&format!("/{name}"))).expect("written");
+        path
+    };
+    let remote =
+        |name: &str| Remote::load(env.clone(), &kubeconfig(name)).unwrap_or_else(|error| panic!("{error}"));
+    let tokens = Settings {
+        remote: remote("authenticate"),
+        version: ReviewVersion::V1,
+        kept_for: Settings::KEPT_FOR,
+        patience: Patience::USUAL,
+    };
+    let connection = json!({ "type": "KubeConfigFile", "kubeConfigFile": kubeconfig("authorize") });
+    let webhook = json!({
+        "timeout": "5s", "subjectAccessReviewVersion": "v1", "failurePolicy": "NoOpinion", "connectionInfo": connection,
+        "matchConditionSubjectAccessReviewVersion": "v1",
+        "matchConditions": [{ "expression": "has(request.resourceAttributes) && request.user in ['jane', 'broken']" }],
+    });
+    let authorization = json!({
+        "apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthorizationConfiguration",
+        "authorizers": [{ "type": "Webhook", "name": "hook", "webhook": webhook }, { "type": "RBAC", "name": "rbac" }],
+    });
+    let setup = Setup {
+        audit_webhook: Some(audit::webhook::Settings::new(remote("audit"))),
+        tokens: vec![WebhookTokens::new(env.clone(), tokens, vec!["https://own".into()])],
+        authorization: authorization.to_string().into_bytes(),
+        anonymous_paths: vec!["/livez".into()],
+        ..Setup::default()
+    };
+    World { cluster: start_with(setup).await, server, _folder: folder }
+}
+
+impl World {
+    async fn send(&self, token: &str, ask: Ask) -> Answer {
+        self.cluster.send(ask.anonymously().header("authorization", format!("Bearer {token}"))).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_elsewhere_say_who_may_do_what_and_are_told_of_it() {
+    let world = world().await;
+    let check = async |token: &str, path: &str, code: u16, text: &str| {
+        let answer = world.send(token, ask("GET", path)).await;
+        assert_eq!(answer.code, code, "{token} {path}: {}", answer.text());
+        assert!(answer.text().contains(text), "{token} {path}: {}", answer.text());
+    };
+    let hers = format!("{MAPS}?labelSelector=owner%3Djane");
+    check("unknown", MAPS, 401, "Unauthorized").await;
+    check("jane", &hers, 200, "\"items\":[]").await;
+    let refused = "configmaps is forbidden: User \\\"jane\\\" cannot list resource \\\"configmaps\\\" in API group \\\"\\\" in the namespace \\\"default\\\": not hers";
+    check("jane", MAPS, 403, refused).await;
+    let broken = format!("Internal Server Error: \"{MAPS}\": ");
+    check("broken", MAPS, 500, &broken).await;
+    check("jane", "/version", 200, "gitVersion").await;
+
+    let attributes = json!({ "namespace": "default", "verb": "list", "resource": "configmaps" });
+    let review = json!({ "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+        "spec": { "resourceAttributes": attributes } });
+    let reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    let own = world.cluster.send(ask("POST", reviews).json(&review)).await;
+    assert_eq!(own.json()["status"], json!({ "allowed": true }), "{}", own.text());
+
+    let World { cluster, server, _folder } = world;
+    cluster.server.shutdown().await;
+    let seen = server.seen.lock();
+    let lists = seen.iter().filter(|(path, _)| path.starts_with("/audit"));
+    let events: Vec<&Value> =
+        lists.flat_map(|(_, list)| list["items"].as_array().into_iter().flatten()).collect();
+    let of = |user: &str, code: u64| {
+        let found = events.iter().find(|event| {
+            event["user"]["username"] == user
+                && event["responseStatus"]["code"] == code
+                && event["objectRef"].is_object()
+        });
+        found.map(|event| event["annotations"].clone())
+    };
+    let annotations = |decision: &str, reason: &str| {
+        Some(json!({ "authorization.k8s.io/decision": decision, "authorization.k8s.io/reason": reason }))
+    };
+    assert_eq!(of("jane", 200), annotations("allow", "hers"));
+    assert_eq!(of("jane", 403), annotations("forbid", "not hers"));
+    assert_eq!(of("broken", 500), Some(json!({ "authorization.k8s.io/reason": "internal error" })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anonymous_requests_are_let_in_where_the_configuration_says() {
+    let world = world().await;
+    for (path, code) in [("/livez", 200), ("/readyz", 401), ("/api", 401), ("/livez/ping", 401)] {
+        let answer =
+            tokio::time::timeout(Duration::from_secs(20), world.cluster.send(ask("GET", path).anonymously()));
+        assert_eq!(answer.await.expect("in time").code, code, "{path}");
+    }
+}
