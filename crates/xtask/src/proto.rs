@@ -19,6 +19,10 @@ const CONTRACTS: &[Contract] = &[
         proto: "crates/encryption/proto/encrypted_object.proto",
         generated: "crates/encryption/src/generated/encrypted.rs",
     },
+    Contract {
+        proto: "crates/traces/proto/trace.proto",
+        generated: "crates/traces/src/generated/opentelemetry.proto.collector.trace.v1.rs",
+    },
 ];
 
 struct Contract {
