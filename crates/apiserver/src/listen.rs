@@ -130,7 +130,7 @@ async fn serve(shared: Arc<Shared>, tls: TlsAcceptor, stream: TcpStream, address
 }
 
 /// Small writes go at once; dead peers are noticed.
-fn prepare(stream: &TcpStream) -> io::Result<()> {
+pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     rustix::net::sockopt::set_socket_keepalive(stream, true)?;
     rustix::net::sockopt::set_tcp_keepidle(stream, Duration::from_secs(60))?;

@@ -25,6 +25,9 @@ use crate::reply::{self, Reply};
 /// Clients have nothing to say but pings and the close.
 const MAX_MESSAGE: usize = 4 * 1024;
 
+/// What waits for a client that does not read: one message, and answers to its pings.
+const MAX_UNSENT: usize = 16 * 1024 * 1024;
+
 /// How long a client may take to say goodbye.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -63,8 +66,10 @@ pub fn accept(
 
 async fn open(upgrade: OnUpgrade) -> Option<Socket> {
     let io = TokioIo::new(upgrade.await.ok()?);
-    let config =
-        WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE))
+        .max_write_buffer_size(MAX_UNSENT);
     Some(WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await)
 }
 

@@ -2,11 +2,11 @@
 
 mod cluster;
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use cluster::{Ask, Cluster, LOCALHOST, ask, start};
+use cluster::pods::{PODS, agent, node, own_address, pod, websocket};
+use cluster::{Ask, LOCALHOST, ask, start};
 use futures::StreamExt;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
@@ -14,50 +14,15 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use ironclad_pki::tls::{self, CertificateSlot};
-use ironclad_pki::verify::CaPool;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// An agent that answers with what it was asked, and echoes what is sent over upgraded connections.
-async fn agent(cluster: &Cluster) -> u16 {
-    let identity = &cluster.bundle.nodes["node-1"].serving;
-    let (chain, key) = identity.to_tls();
-    let ca = CaPool::new(&cluster.bundle.cluster_ca.trusted).expect("a pool");
-    let config =
-        tls::server_config(CertificateSlot::new(chain, key).expect("an identity"), &[&ca]).expect("TLS");
-    let listener = TcpListener::bind((LOCALHOST, 0)).await.expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let (acceptor, ca) = (acceptor.clone(), ca.clone());
-            tokio::spawn(async move {
-                let Ok(stream) = acceptor.accept(stream).await else { return };
-                let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
-                let caller =
-                    ca.verify_client(&chain, jiff::Timestamp::now()).map(|caller| caller.common_name);
-                let caller = caller.unwrap_or_default();
-                let service = service_fn(move |request| answer(caller.clone(), request));
-                let _ = http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service)
-                    .with_upgrades()
-                    .await;
-            });
-        }
-    });
-    port
-}
-
-async fn answer(
-    caller: String,
-    mut request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, hyper::Error> {
+async fn answer(caller: String, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
     let path = request.uri().to_string();
     let reply = |code: u16, text: String| {
         let mut reply = Response::new(Full::new(Bytes::from(text)));
@@ -65,13 +30,13 @@ async fn answer(
         reply
     };
     if path.starts_with("/containerLogs/default/web/bad") {
-        return Ok(reply(400, "container \"bad\" in pod \"web\" is waiting to start".into()));
+        return reply(400, "container \"bad\" in pod \"web\" is waiting to start".into());
     }
     if !path.starts_with("/exec") {
-        return Ok(reply(200, format!("{caller} {path}\n")));
+        return reply(200, format!("{caller} {path}\n"));
     }
     if path.contains("command=fail") {
-        return Ok(reply(500, "no such command".into()));
+        return reply(500, "no such command".into());
     }
     let mut agreed = reply(101, String::new());
     for name in ["connection", "upgrade", "sec-websocket-protocol"] {
@@ -86,39 +51,8 @@ async fn answer(
         let (mut from, mut to) = tokio::io::split(io);
         let _ = tokio::io::copy(&mut from, &mut to).await;
     });
-    Ok(agreed)
+    agreed
 }
-
-async fn make(cluster: &Cluster, path: &str, object: Value) {
-    let created = cluster.send(ask("POST", path).json(&object)).await;
-    assert_eq!(created.code, 201, "{}", created.text());
-    let one = format!("{path}/{}/status", object["metadata"]["name"].as_str().expect("a name"));
-    let patch = ask("PATCH", one).header("content-type", "application/merge-patch+json");
-    let patched = cluster.send(patch.json(&json!({"status": object["status"]}))).await;
-    assert_eq!(patched.code, 200, "{}", patched.text());
-}
-
-async fn node(cluster: &Cluster, address: IpAddr, port: u16) {
-    let status = json!({
-        "addresses": [{"type": "Hostname", "address": "node-1"}, {"type": "InternalIP", "address": address.to_string()}],
-        "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
-    });
-    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}, "status": status});
-    make(cluster, "/api/v1/nodes", node).await;
-}
-
-async fn pod(cluster: &Cluster, name: &str, node: &str, containers: &[&str], ip: &str, port: u16) {
-    let containers: Vec<Value> = containers
-        .iter()
-        .map(|name| json!({"name": name, "image": "x", "ports": [{"containerPort": port}]}))
-        .collect();
-    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
-        "spec": {"nodeName": node, "containers": containers},
-        "status": {"podIP": ip, "podIPs": [{"ip": ip}]}});
-    make(cluster, "/api/v1/namespaces/default/pods", pod).await;
-}
-
-const PODS: &str = "/api/v1/namespaces/default/pods";
 
 fn upgrade(path: impl Into<String>) -> Ask {
     ask("GET", path)
@@ -133,7 +67,7 @@ fn upgrade(path: impl Into<String>) -> Ask {
 async fn logs_come_from_the_nodes_agent() {
     let cluster = start().await;
     let c = &cluster;
-    let port = agent(c).await;
+    let port = agent(c, answer).await;
     node(c, LOCALHOST, port).await;
     pod(c, "web", "node-1", &["main"], "", 80).await;
     pod(c, "two", "node-1", &["a", "b"], "", 80).await;
@@ -202,11 +136,28 @@ async fn logs_come_from_the_nodes_agent() {
     assert_eq!(denied["message"], want);
 }
 
+/// The agent's certificate is for another address of this machine.
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_of_a_foreign_agent_are_read_only_if_the_client_insists() {
+    let cluster = start().await;
+    let c = &cluster;
+    let port = agent(c, answer).await;
+    node(c, [127, 0, 0, 2].into(), port).await;
+    pod(c, "web", "node-1", &["main"], "", 80).await;
+    let refused = c.send(ask("GET", format!("{PODS}/web/log"))).await;
+    let message = refused.json()["message"].as_str().unwrap_or_default().to_owned();
+    let get = format!("Get \"https://127.0.0.2:{port}/containerLogs/default/web/main\": tls: ");
+    assert!(refused.code == 500 && message.starts_with(&get), "{message}");
+    let answer = c.send(ask("GET", format!("{PODS}/web/log?insecureSkipTLSVerifyBackend=true"))).await;
+    let want = "kube-apiserver-kubelet-client /containerLogs/default/web/main\n";
+    assert_eq!((answer.code, answer.text().as_str()), (200, want));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn exec_joins_both_ends_byte_by_byte() {
     let cluster = start().await;
     let c = &cluster;
-    let port = agent(c).await;
+    let port = agent(c, answer).await;
     node(c, LOCALHOST, port).await;
     pod(c, "web", "node-1", &["main"], "", 80).await;
     pod(c, "pending", "", &["main"], "", 80).await;
@@ -252,27 +203,6 @@ async fn exec_joins_both_ends_byte_by_byte() {
     assert_eq!((failed.code, failed.text().as_str()), (500, "no such command"));
 }
 
-/// A WebSocket handshake that offers a protocol, if it is not empty.
-fn websocket(path: String, protocol: &str) -> Ask {
-    let request = ask("GET", path)
-        .header("connection", "Upgrade")
-        .header("upgrade", "websocket")
-        .header("sec-websocket-version", "13")
-        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-    if protocol.is_empty() { request } else { request.header("sec-websocket-protocol", protocol) }
-}
-
-/// An address of this machine that is not its own loopback.
-fn own_address() -> Option<IpAddr> {
-    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    socket.connect("192.0.2.1:9").ok()?;
-    socket
-        .local_addr()
-        .ok()
-        .map(|address| address.ip())
-        .filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
-}
-
 /// A web server that says what it was asked; `/away` leads elsewhere.
 async fn web(ip: IpAddr) -> SocketAddr {
     let listener = TcpListener::bind((ip, 0)).await.expect("a port");
@@ -307,7 +237,7 @@ async fn web(ip: IpAddr) -> SocketAddr {
 async fn proxies_reach_pods_and_services_but_never_the_machine_itself() {
     let cluster = start().await;
     let c = &cluster;
-    let port = agent(c).await;
+    let port = agent(c, answer).await;
     node(c, LOCALHOST, port).await;
     pod(c, "loop", "node-1", &["main"], "127.0.0.1", 80).await;
     let refused = c.send(ask("GET", format!("{PODS}/loop/proxy/"))).await;

@@ -73,10 +73,10 @@ fn is_scheme(text: &str) -> bool {
 pub fn joined(prefix: &str, path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in prefix.split('/').chain(path.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
+        match dots(part) {
+            Some(0 | 1) => {}
+            Some(_) => drop(parts.pop()),
+            None => parts.push(part),
         }
     }
     let mut whole = format!("/{}", parts.join("/"));
@@ -84,6 +84,19 @@ pub fn joined(prefix: &str, path: &str) -> String {
         whole.push('/');
     }
     whole
+}
+
+/// How many dots a part of a path is, if it is nothing else (at most two). Escaped ones count: everybody who
+/// decodes the path sees dots.
+fn dots(part: &str) -> Option<usize> {
+    let mut rest = part;
+    let mut count = 0;
+    while !rest.is_empty() {
+        let after = rest.strip_prefix('.').or_else(|| rest.strip_prefix("%2e"));
+        rest = after.or_else(|| rest.strip_prefix("%2E"))?;
+        count += 1;
+    }
+    Some(count).filter(|count| *count <= 2)
 }
 
 #[cfg(test)]
@@ -118,5 +131,18 @@ mod tests {
         check("mailto:/a", "mailto:/a");
         check("javascript:go('/a')", "javascript:go('/a')");
         check("", "");
+    }
+
+    #[test]
+    fn paths_lead_nowhere_but_down() {
+        let check = |path: &str, want: &str| assert_eq!(joined("", path), want, "{path}");
+        check("/", "/");
+        check("/a/b", "/a/b");
+        check("/a//b/", "/a/b/");
+        check("/a/../b", "/b");
+        check("/../../etc", "/etc");
+        check("/a/%2e%2E/b/%2e", "/b");
+        check("/a%2Fb/...", "/a%2Fb/...");
+        check("/..a/.b", "/..a/.b");
     }
 }

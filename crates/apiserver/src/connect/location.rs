@@ -22,6 +22,8 @@ pub struct Location {
 pub enum Peer {
     /// A node's agent, which knows this server by its certificate.
     Agent,
+    /// The same, whoever answers there: the client asked not to look at its certificate.
+    UnverifiedAgent,
     /// A server that serves a part of the API.
     Extension(Arc<Extension>),
     /// Anything else.
@@ -47,6 +49,14 @@ impl Location {
         match (self.tls, self.port) {
             (false, 80) | (true, 443) => host,
             (_, port) => format!("{host}:{port}"),
+        }
+    }
+
+    /// Host and port as Go's errors have them.
+    pub fn address(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
         }
     }
 }

@@ -4,10 +4,12 @@ use ironclad_api::goprint::quote;
 use ironclad_api::status::Status;
 use ironclad_api::{Object, ObjectKey};
 use ironclad_client::Cache;
+use ironclad_env::EnvironmentExt;
 use serde_json::Value;
 
-use super::core_object;
 use super::location::{Id, Location, Peer, is_global_unicast};
+use super::{CONNECT_TIMEOUT, core_object};
+use crate::server::Shared;
 
 /// Where an agent listens if its node does not say.
 const AGENT_PORT: u16 = 10250;
@@ -50,16 +52,29 @@ fn address(node: &Object) -> Option<String> {
 }
 
 /// The node itself (`nodes/NAME/proxy`): its agent, or another port of it.
-pub fn proxy(cache: &dyn Cache, id: &str) -> Result<Location, Status> {
+pub async fn proxy(shared: &Shared, cache: &dyn Cache, id: &str) -> Result<Location, Status> {
     let bad = || Status::bad_request(format!("invalid node request {}", quote(id)));
     let id = Id::parse(id).ok_or_else(bad)?;
     let Agent { host, port } = find(cache, id.name)?;
-    if host.parse().is_ok_and(|ip| !is_global_unicast(&ip)) {
-        return Err(Status::bad_request("address not allowed"));
-    }
+    let allowed = shared.env.timeout(CONNECT_TIMEOUT, may_be_proxied(&host)).await;
+    allowed.unwrap_or_else(|| Err(Status::bad_request(format!("lookup {host}: i/o timeout"))))?;
     if id.port.is_empty() || id.port == port.to_string() {
         return Ok(Location { peer: Peer::Agent, tls: true, host, port, path: String::new() });
     }
     let port = id.port.parse().map_err(|_| bad())?;
     Ok(Location { peer: Peer::Foreign, tls: id.https, host, port, path: String::new() })
+}
+
+/// Whether none of a host's addresses is the machine itself. Whoever writes a Node's status chooses its host.
+async fn may_be_proxied(host: &str) -> Result<(), Status> {
+    let unknown = |_| Status::bad_request(format!("lookup {host}: no such host"));
+    let addresses = tokio::net::lookup_host((host, 0)).await.map_err(unknown)?;
+    let mut any = false;
+    for address in addresses {
+        if !is_global_unicast(&address.ip().to_canonical()) {
+            return Err(Status::bad_request("address not allowed"));
+        }
+        any = true;
+    }
+    if any { Ok(()) } else { Err(Status::bad_request("no addresses for hostname")) }
 }

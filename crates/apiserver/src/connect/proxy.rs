@@ -41,7 +41,7 @@ pub async fn serve(
     let paths = paths(uri.path(), asked.served.kind.is_namespaced());
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let reads = matches!(asked.parts.method, Method::GET | Method::HEAD);
-    let path = if paths.rest.is_empty() { "/" } else { paths.rest };
+    let path = joined("", paths.rest);
     location.path = format!("{path}{query}");
     let mut parts = asked.parts;
     if upgrade::is_upgrade(&parts.headers) {
@@ -51,7 +51,7 @@ pub async fn serve(
     if paths.rest.is_empty() && reads {
         return Ok(redirect(&format!("{}/{query}", uri.path())));
     }
-    if let Ok(value) = HeaderValue::from_str(&joined(paths.prefix, path)) {
+    if let Ok(value) = HeaderValue::from_str(&joined(paths.prefix, &path)) {
         parts.headers.insert(HeaderName::from_static("x-forwarded-uri"), value);
     }
     let links = links(paths.prefix, &location, &parts);

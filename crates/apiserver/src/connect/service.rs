@@ -21,10 +21,16 @@ pub fn proxy(
 ) -> Result<Location, Status> {
     let invalid = || Status::bad_request(format!("invalid service request {}", quote(id)));
     let parsed = Id::parse(id).ok_or_else(invalid)?;
-    let service = core_object(cache, "services", &ObjectKey::new(namespace, parsed.name))?;
-    let port = port_name(&service, parsed.port)?;
+    let key = ObjectKey::new(namespace, parsed.name);
+    let port = match parsed.port.parse::<i64>() {
+        Ok(number) => port_name(&core_object(cache, "services", &key)?, number)?,
+        Err(_) => parsed.port.to_owned(),
+    };
     let slices = slices(cache, namespace, parsed.name);
     if slices.is_empty() {
+        // Upstream looks for the Endpoints, which are there as soon as the service is.
+        let missing = |_| Status::not_found(&GroupResource::new("", "endpoints"), parsed.name);
+        core_object(cache, "services", &key).map_err(missing)?;
         let message = format!("no endpoints available for service {}", quote(parsed.name));
         return Err(Status::service_unavailable(message));
     }
@@ -37,9 +43,8 @@ pub fn proxy(
     Ok(Location { peer: Peer::Foreign, tls: parsed.https, host, port, path: String::new() })
 }
 
-/// The name of the port that a number stands for; names stand for themselves.
-fn port_name(service: &Object, port: &str) -> Result<String, Status> {
-    let Ok(number) = port.parse::<i64>() else { return Ok(port.to_owned()) };
+/// The name of the port that a number stands for.
+fn port_name(service: &Object, number: i64) -> Result<String, Status> {
     let ports = service.at(&["spec", "ports"]).and_then(Value::as_array);
     let found =
         ports.into_iter().flatten().find(|port| port.get("port").and_then(Value::as_i64) == Some(number));

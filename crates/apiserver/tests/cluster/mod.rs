@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod kinds;
+pub mod pods;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -297,8 +298,21 @@ impl Cluster {
         &self,
         identity: Option<Arc<CertificateSlot>>,
     ) -> tokio_rustls::client::TlsStream<TcpStream> {
+        self.connect_speaking(identity, tls::HTTP1).await
+    }
+
+    /// A connection as the administrator that speaks HTTP/2.
+    pub async fn connect_h2(&self) -> tokio_rustls::client::TlsStream<TcpStream> {
+        self.connect_speaking(self.admin(), tls::HTTP).await
+    }
+
+    async fn connect_speaking(
+        &self,
+        identity: Option<Arc<CertificateSlot>>,
+        protocols: &[&[u8]],
+    ) -> tokio_rustls::client::TlsStream<TcpStream> {
         let roots = self.bundle.cluster_ca.trusted.iter().map(|ca| ca.der().clone()).collect();
-        let config = tls::client_config(&Trust::Roots(roots), identity, tls::HTTP1).expect("a configuration");
+        let config = tls::client_config(&Trust::Roots(roots), identity, protocols).expect("a configuration");
         let stream = TcpStream::connect(self.server.address).await.expect("a connection");
         let name = ServerName::IpAddress(LOCALHOST.into());
         TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("TLS")
