@@ -13,6 +13,7 @@
 //!
 //! Why a log of our own and not a key-value library: docs/decisions/embedded-store.md.
 
+mod ahead;
 mod block;
 mod directory;
 mod failure;

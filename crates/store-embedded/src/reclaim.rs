@@ -132,7 +132,7 @@ impl Writer {
         let records = scan::records(bytes, &block).ok_or_else(damaged)?;
         let state = self.shared.state.read();
         for (at, record) in records {
-            let len = (crate::record::HEADER + record.key.len() + record.value.len()) as u32;
+            let len = record.size() as u32;
             let place = Place { segment: segment.head.id, offset: offset as u32 + at as u32, len };
             let Some((version, until)) = state.index.at_place(record.key, place) else { continue };
             let (at, len) = body.push(&Record { kind: Kind::Moved, until, ..record });

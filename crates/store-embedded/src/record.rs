@@ -56,6 +56,11 @@ impl<'a> Record<'a> {
         Self { kind, revision, created: 0, until: 0, key: &[], value: &[] }
     }
 
+    /// Bytes that it takes in the log.
+    pub fn size(&self) -> usize {
+        HEADER + self.key.len() + self.value.len()
+    }
+
     /// Appends the record's bytes and returns how many. The caller has checked the
     /// lengths against [`MAX_KEY`] and the largest transaction.
     pub fn encode(&self, out: &mut Vec<u8>) -> usize {

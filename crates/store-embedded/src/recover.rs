@@ -1,13 +1,19 @@
 //! Opening: the log is read once, checked to the last byte, and becomes the index.
+//!
+//! Each segment's head says how its first block continues the one before, so segments are read and checked side by
+//! side ([`crate::ahead`]) and only then, in order, held against each other.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ironclad_store::{Revision, StoreError};
 
+use crate::ahead;
 use crate::block::Cursor;
 use crate::directory::{Directory, private};
 use crate::failure::{corrupt, failed};
@@ -46,30 +52,14 @@ fn load(ids: &[u32], last: u32, directory: Directory, segment_bytes: u64) -> Res
     let mut history = History::default();
     let mut segments = BTreeMap::new();
     let mut cursor = None;
-    let mut following = ids.iter().skip(1);
-    for id in ids {
-        let path = directory.segment(*id);
-        let file = private().open(&path).map_err(|error| failed("opening", &path, &error))?;
-        let bytes = fs::read(&path).map_err(|error| failed("reading", &path, &error))?;
-        let Some(head) = Head::decode(&bytes).filter(|head| head.id == *id) else {
-            return Err(corrupt(&path, "its head fails its checksum"));
-        };
-        let stop = match following.next() {
-            Some(next) => Some(first_sequence(&directory, *id, *next)?),
-            None => None,
-        };
-        let mut at = history.begin(&head, cursor).map_err(|detail| corrupt(&path, detail))?;
-        let mut visit = |offset: usize, record: Record<'_>| history.add(*id, offset, &record);
-        let (end, residue) = match scan(&bytes, *id, HEAD, &mut at, stop, &mut visit) {
-            End::Whole { offset, residue } => (offset, residue),
-            End::Damaged { detail, .. } => return Err(corrupt(&path, detail)),
-        };
-        if residue {
-            erase(&file, &path, end, bytes.len())?;
-        }
-        cursor = Some(at);
-        segments.insert(*id, Arc::new(Segment::new(head, path, file, bytes.len() as u64, end as u64)));
-    }
+    let check = |at: usize, buffer: &mut Vec<u8>| check(&directory, ids, at, buffer);
+    ahead::in_order(ids.len(), Vec::new, check, |checked| {
+        let checked = checked?;
+        history.add_all(&checked, cursor).map_err(|detail| corrupt(&checked.path, detail))?;
+        cursor = Some(checked.cursor);
+        segments.insert(checked.id, Arc::new(checked.into_segment()?));
+        Ok(())
+    })?;
     history.check_first(ids, &directory)?;
     drop_leftovers(&mut segments, history.dropped)?;
     let active = segments.get(&last).cloned().ok_or_else(|| missing(&directory, last))?;
@@ -81,6 +71,76 @@ fn load(ids: &[u32], last: u32, directory: Directory, segment_bytes: u64) -> Res
     let (end, cursor) = (active.end(), cursor.unwrap_or(active.head.first));
     let log = Log::resume(directory, segment_bytes, active, cursor, end);
     Ok(Opened { log, index, segments, dropped })
+}
+
+/// A segment that was held against itself; what came before it is another's business.
+struct Checked {
+    id: u32,
+    path: PathBuf,
+    file: fs::File,
+    size: usize,
+    head: Head,
+    noted: Vec<Noted>,
+    /// The keys of all records, one after the other.
+    keys: Vec<u8>,
+    end: End,
+    /// Where the next segment goes on.
+    cursor: Cursor,
+}
+
+impl Checked {
+    /// The segment, without what a torn write left after its end.
+    fn into_segment(self) -> Result<Segment, StoreError> {
+        let Self { path, file, size, head, end, .. } = self;
+        match end {
+            End::Whole { offset, residue } => {
+                if residue {
+                    erase(&file, &path, offset, size)?;
+                }
+                Ok(Segment::new(head, path, file, size as u64, offset as u64))
+            }
+            End::Damaged { detail, .. } => Err(corrupt(&path, detail)),
+        }
+    }
+}
+
+/// A record without its value.
+struct Noted {
+    kind: Kind,
+    revision: Revision,
+    created: Revision,
+    until: Revision,
+    offset: u32,
+    len: u32,
+    /// Its part of the keys.
+    key: Range<usize>,
+}
+
+/// Reads and checks the segment `ids[at]`.
+fn check(directory: &Directory, ids: &[u32], at: usize, bytes: &mut Vec<u8>) -> Result<Checked, StoreError> {
+    let id = ids[at];
+    let path = directory.segment(id);
+    let mut file = private().open(&path).map_err(|error| failed("opening", &path, &error))?;
+    bytes.clear();
+    file.read_to_end(bytes).map_err(|error| failed("reading", &path, &error))?;
+    let Some(head) = Head::decode(bytes).filter(|head| head.id == id) else {
+        return Err(corrupt(&path, "its head fails its checksum"));
+    };
+    let stop = match ids.get(at + 1) {
+        Some(next) => Some(first_sequence(directory, id, *next)?),
+        None => None,
+    };
+    let (mut noted, mut keys) = (Vec::new(), Vec::new());
+    let mut visit = |offset: usize, record: Record<'_>| {
+        let start = keys.len();
+        keys.extend_from_slice(record.key);
+        let Record { kind, revision, created, until, .. } = record;
+        let (offset, len) = (offset as u32, record.size() as u32);
+        noted.push(Noted { kind, revision, created, until, offset, len, key: start..keys.len() });
+    };
+    let mut cursor = head.first;
+    let end = scan(bytes, id, HEAD, &mut cursor, stop, &mut visit);
+    Ok(Checked { id, path, file, size: bytes.len(), head, noted, keys, end, cursor })
 }
 
 /// The number of the block that begins the segment after `id`.
@@ -112,8 +172,14 @@ struct History {
 }
 
 impl History {
-    /// Holds a segment's head against what came before it. Returns where its blocks begin.
-    fn begin(&mut self, head: &Head, before: Option<Cursor>) -> Result<Cursor, String> {
+    /// Adds a segment to what came before it, which ended at `before`.
+    fn add_all(&mut self, checked: &Checked, before: Option<Cursor>) -> Result<(), String> {
+        self.begin(&checked.head, before)?;
+        checked.noted.iter().try_for_each(|record| self.add(checked.id, record, &checked.keys))
+    }
+
+    /// Holds a segment's head against what came before it.
+    fn begin(&mut self, head: &Head, before: Option<Cursor>) -> Result<(), String> {
         match before {
             None => self.revision = head.revision,
             Some(before) if before != head.first || self.revision != head.revision => {
@@ -123,22 +189,22 @@ impl History {
         }
         self.compacted = self.compacted.max(head.compacted);
         self.dropped = self.dropped.max(head.dropped);
-        Ok(head.first)
+        Ok(())
     }
 
-    fn add(&mut self, segment: u32, offset: usize, record: &Record<'_>) -> Result<(), String> {
-        let len = crate::record::HEADER + record.key.len() + record.value.len();
-        let place = Place { segment, offset: offset as u32, len: len as u32 };
+    fn add(&mut self, segment: u32, record: &Noted, keys: &[u8]) -> Result<(), String> {
+        let key = keys.get(record.key.clone()).unwrap_or_default();
+        let place = Place { segment, offset: record.offset, len: record.len };
         let present = Presence::Present { created: record.created, place };
         match record.kind {
-            Kind::Put => self.change(record, present)?,
-            Kind::Delete => self.change(record, Presence::Deleted)?,
+            Kind::Put => self.change(record, key, present)?,
+            Kind::Delete => self.change(record, key, Presence::Deleted)?,
             Kind::Moved => {
-                self.index.load(record.key, Version { modified: record.revision, state: present });
+                self.index.load(key, Version { modified: record.revision, state: present });
                 // The record that ended it may be in a segment that is dropped since.
-                if record.until != 0 && !self.index.has_newer(record.key, record.revision) {
+                if record.until != 0 && !self.index.has_newer(key, record.revision) {
                     let ended = Version { modified: record.until, state: Presence::Deleted };
-                    self.index.load(record.key, ended);
+                    self.index.load(key, ended);
                 }
             }
             Kind::Compacted => self.compacted = self.compacted.max(record.revision),
@@ -147,12 +213,13 @@ impl History {
         Ok(())
     }
 
-    fn change(&mut self, record: &Record<'_>, state: Presence) -> Result<(), String> {
+    fn change(&mut self, record: &Noted, key: &[u8], state: Presence) -> Result<(), String> {
         if record.revision != self.revision && record.revision != self.revision + 1 {
-            return Err(format!("revision {} follows {}", record.revision, self.revision));
+            let detail = format!("revision {} follows {}", record.revision, self.revision);
+            return Err(format!("{detail} (at byte {})", record.offset));
         }
         self.revision = record.revision;
-        self.index.load(record.key, Version { modified: record.revision, state });
+        self.index.load(key, Version { modified: record.revision, state });
         Ok(())
     }
 
