@@ -270,7 +270,7 @@ impl PodMachine {
         drop((old_spec, new_spec));
         self.grant_new_containers();
         if old.metadata.generation != self.pod.metadata.generation {
-            self.resize_wanted_anew();
+            self.resize_wanted_anew(now);
         }
         self.note_deadline(now);
         self.report.api_changed(now);

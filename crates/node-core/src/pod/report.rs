@@ -127,6 +127,7 @@ impl PodMachine {
         let view = View {
             settings: &self.settings,
             pod: &self.pod,
+            generation: self.observed_generation(),
             granted: &self.granted,
             facts: &self.facts,
             previous: &self.report.rendered,

@@ -3,7 +3,7 @@
 //! What the spec asks for is *allocated* once the node has found room for it, and *actual* once the runtime
 //! has been told. Everything made for the pod is made from what is allocated ([`PodMachine::granted_pod`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,12 +31,16 @@ const RETRY: Duration = Duration::from_secs(10);
 /// Where a resize stands. Failures stay `progress` with their reason and are retried.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Resize {
+    /// The generation that the question for room under way is about.
+    asked: Option<i64>,
+    /// The present spec wants something else, and whether there is room is not known yet.
+    undecided: bool,
     /// Why there is no room yet.
     pending: Option<Note>,
     /// It is being carried out.
     progress: Option<Note>,
-    /// Containers whose new limits the runtime is being told.
-    updating: BTreeSet<String>,
+    /// Containers whose new limits the runtime is being told, and what these are.
+    updating: BTreeMap<String, ResourceRequirements>,
     /// What the pod's cgroup was last given; `None` until something is to be changed.
     cgroup: Option<CgroupConfig>,
     retry_at: Option<Duration>,
@@ -158,23 +162,49 @@ impl PodMachine {
         let settled = |c: &Container| resources.get(&c.name).is_none_or(|own| asks_for(c, &own.allocated));
         if wanted.into_iter().all(settled) {
             self.resize.pending = None;
+            self.resize.undecided = false;
             self.jobs.forget(&Task::AdmitResize);
-        } else if self.jobs.want(now.mono, &Task::AdmitResize) == Next::Begin {
+            return;
+        }
+        let generation = self.generation();
+        self.resize.undecided = self.resize.pending.as_ref().is_none_or(|note| note.generation != generation);
+        if self.jobs.want(now.mono, &Task::AdmitResize) == Next::Begin {
+            self.resize.asked = Some(generation);
             let action = Action::AdmitResize { pod: self.pod.clone() };
             self.out.run(Purpose::Task(Task::AdmitResize), action);
         }
     }
 
     /// The spec has changed: what was refused may fit now.
-    pub(super) fn resize_wanted_anew(&mut self) {
+    pub(super) fn resize_wanted_anew(&mut self, now: Now) {
         if self.jobs.done(&Task::AdmitResize) {
             self.jobs.forget(&Task::AdmitResize);
         }
+        self.jobs.hurry(now.mono, &Task::AdmitResize);
+    }
+
+    fn generation(&self) -> i64 {
+        self.pod.metadata.generation.unwrap_or(0)
+    }
+
+    /// The generation that the status is of. One that wants other resources is observed only when its conditions
+    /// tell of them: whoever waits for a resize takes a status without them for its end.
+    pub(super) fn observed_generation(&self) -> Option<i64> {
+        if self.resize.undecided {
+            return self.report.rendered().observed_generation;
+        }
+        self.pod.metadata.generation
     }
 
     /// Takes the node's word on whether there is room.
     pub(super) fn room_answered(&mut self, now: Now, answer: Answer) {
-        let generation = self.pod.metadata.generation.unwrap_or(0);
+        let generation = self.generation();
+        if self.resize.asked != Some(generation) {
+            // The answer is about a spec that is no more.
+            self.jobs.forget(&Task::AdmitResize);
+            return;
+        }
+        self.resize.undecided = false;
         let Answer::Refused(rejection) = answer else {
             self.allocate(now, generation);
             return;
@@ -243,7 +273,7 @@ impl PodMachine {
     fn resize_container(&mut self, now: Now, name: &str) {
         let Some(fact) = self.facts.newest(name) else { return };
         let id = fact.id.clone();
-        if self.resize.updating.contains(name) || self.stops.contains_key(&id) {
+        if self.resize.updating.contains_key(name) || self.stops.contains_key(&id) {
             return;
         }
         let pod = self.granted.clone();
@@ -252,7 +282,7 @@ impl PodMachine {
         else {
             return;
         };
-        let changed = differing(&own.allocated, &own.actual);
+        let (target, changed) = (own.allocated.clone(), differing(&own.allocated, &own.actual));
         let restarts = container.container.resize_policy.iter().flatten().any(|policy| {
             policy.restart_policy == "RestartContainer" && changed.contains(&policy.resource_name.as_str())
         });
@@ -265,7 +295,7 @@ impl PodMachine {
         }
         let resources = linux::of_container(&self.settings, &self.granted, &container.container);
         let action = Action::UpdateContainer { id, resources: Box::new(resources) };
-        self.resize.updating.insert(name.to_owned());
+        self.resize.updating.insert(name.to_owned(), target);
         self.out.run(Purpose::Resize(name.to_owned()), action);
     }
 
@@ -286,16 +316,21 @@ impl PodMachine {
     }
 
     pub(super) fn resize_answered(&mut self, now: Now, name: &str, result: Result<Answer, Failure>) {
-        self.resize.updating.remove(name);
+        let target = self.resize.updating.remove(name);
         match result {
-            Ok(_) => self.grant_resources(name),
+            // What is allocated may have changed again meanwhile.
+            Ok(_) => {
+                if let (Some(own), Some(target)) = (self.resources.get_mut(name), target) {
+                    own.actual = target;
+                }
+            }
             Err(failure) => self.resize_failed(now, &failure.message),
         }
     }
 
     pub(super) fn resize_failed(&mut self, now: Now, why: &str) {
         self.resize.retry_at = Some(now.mono + RETRY);
-        let generation = self.pod.metadata.generation.unwrap_or(0);
+        let generation = self.generation();
         let note = self.resize.progress.get_or_insert(Note {
             reason: None,
             message: None,

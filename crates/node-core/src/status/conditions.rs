@@ -70,7 +70,7 @@ impl Verdict {
             status: status.to_owned(),
             reason: Some(self.reason.to_owned()).filter(|r| !r.is_empty()),
             message: Some(self.message).filter(|m| !m.is_empty()),
-            observed_generation: view.pod.metadata.generation,
+            observed_generation: view.generation,
             last_transition_time: Some(kept.unwrap_or_else(|| seconds(now))),
             last_probe_time: None,
         }

@@ -58,6 +58,8 @@ pub struct View<'a> {
     pub settings: &'a NodeSettings,
     /// The pod as the API has it.
     pub pod: &'a Pod,
+    /// The newest generation that the status takes account of.
+    pub generation: Option<i64>,
     /// The pod with the resources that it was granted.
     pub granted: &'a Pod,
     pub facts: &'a PodFacts,
@@ -81,7 +83,7 @@ pub fn render(view: &View<'_>, now: Timestamp) -> PodStatus {
     let spec = spec::of(view.pod);
     let mut status = PodStatus {
         qos_class: Some(qos::class(view.pod).as_str().to_owned()),
-        observed_generation: view.pod.metadata.generation,
+        observed_generation: view.generation,
         ..Default::default()
     };
     (status.init_container_statuses, status.container_statuses, status.ephemeral_container_statuses) =

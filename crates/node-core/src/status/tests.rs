@@ -92,6 +92,7 @@ impl Case {
         let view = View {
             settings: &settings(),
             pod: &pod,
+            generation: pod.metadata.generation,
             granted: &pod,
             facts: &self.facts,
             previous: &previous,

@@ -102,3 +102,26 @@ fn a_restart_of_the_agent_does_not_forget_what_was_granted() {
     assert_eq!(told(&world), ("2".into(), "2".into()));
     assert_eq!(world.container("a").restart_count, 0);
 }
+
+#[test]
+fn a_status_of_the_newest_spec_says_so_while_its_resize_is_not_done() {
+    for gap in 0..10 {
+        let mut world = world("NotRequired");
+        for cpu in ["500m", "200m", "300m"] {
+            want(&mut world, cpu);
+            world.run_ms(gap);
+        }
+        for ms in 0..300 {
+            world.run_ms(1);
+            let newest = world.api.as_ref().unwrap().metadata.generation;
+            let observed = world.status().observed_generation == newest;
+            let quiet =
+                ["PodResizePending", "PodResizeInProgress"].map(|kind| world.condition(kind)) == ["", ""];
+            if observed && quiet {
+                assert_eq!(told(&world), ("300m".into(), "300m".into()), "gap {gap}, after {ms} ms");
+            }
+        }
+        assert_eq!(told(&world), ("300m".into(), "300m".into()), "gap {gap}");
+        assert_eq!(world.status().observed_generation, world.api.unwrap().metadata.generation);
+    }
+}
