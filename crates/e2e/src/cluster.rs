@@ -1,6 +1,6 @@
 //! The cluster under test: the binary's commands and kubectl.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
@@ -192,15 +192,12 @@ impl Drop for Running {
 impl Running {
     /// Its standard output, line by line as it comes.
     pub fn lines(&mut self) -> Lines {
-        let (sender, receiver) = mpsc::channel();
-        if let Some(output) = self.0.stdout.take() {
-            std::thread::spawn(move || {
-                let lines = BufReader::new(output).lines().map_while(Result::ok);
-                // Ends with the process, or when nobody reads any more.
-                lines.map(|line| sender.send(line)).take_while(Result::is_ok).for_each(drop);
-            });
-        }
-        Lines(receiver)
+        Lines::of(self.0.stdout.take())
+    }
+
+    /// Its standard error, line by line as it comes.
+    pub fn errors(&mut self) -> Lines {
+        Lines::of(self.0.stderr.take())
     }
 
     /// Waits until it ends, in good order.
@@ -217,6 +214,18 @@ impl Running {
 pub struct Lines(mpsc::Receiver<String>);
 
 impl Lines {
+    fn of(output: Option<impl Read + Send + 'static>) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        if let Some(output) = output {
+            std::thread::spawn(move || {
+                let lines = BufReader::new(output).lines().map_while(Result::ok);
+                // Ends with the process, or when nobody reads any more.
+                lines.map(|line| sender.send(line)).take_while(Result::is_ok).for_each(drop);
+            });
+        }
+        Self(receiver)
+    }
+
     /// Reads on until a line passes.
     pub fn until(
         &self,

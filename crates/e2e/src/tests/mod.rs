@@ -6,6 +6,7 @@ mod faults;
 mod guestbook;
 mod reading;
 mod rollout;
+mod spdy;
 mod start;
 mod stop;
 mod streams;
@@ -64,6 +65,12 @@ pub const ALL: &[Test] = &[
     test("exec_gives_a_terminal", streams::exec_terminal),
     test("cp_copies_both_ways", streams::cp),
     test("port_forward_reaches_a_pod", streams::port_forward),
+    test("spdy_exec_passes_input_output_and_exit_code", spdy::exec),
+    test("spdy_exec_gives_a_terminal_of_the_right_size", spdy::exec_terminal),
+    test("spdy_attach_speaks_to_a_container", spdy::attach),
+    test("spdy_cp_copies_both_ways", spdy::cp),
+    test("spdy_port_forward_carries_several_connections", spdy::port_forward),
+    test("spdy_port_forward_tells_that_nobody_listens", spdy::port_forward_to_nobody),
     test("scale_adds_and_removes_pods", changing::scale),
     test("a_deleted_pod_is_replaced", changing::delete_pod),
     test("labels_and_annotations_are_set_and_removed", changing::label),
