@@ -5,6 +5,7 @@
 //! - [`pipeline`]: what happens to every request, from top to bottom.
 //! - [`request_info`], [`negotiate`]: what a request is about, and in which form.
 //! - [`authenticate`], [`impersonate`], [`fairness`], [`audit`]: steps of the pipeline.
+//! - [`streams`]: bodies that are made while they are written, bounded in time.
 //! - [`resources`]: to the engine and back; [`connect`]: to nodes, pods and services;
 //!   [`aggregation`]: to servers that serve groups of their own.
 //! - [`discovery`], [`openapi`]: derived from the engine's registry.
@@ -31,6 +32,7 @@ mod request_info;
 mod resources;
 mod routes;
 pub mod server;
+mod streams;
 mod url;
 pub mod version;
 mod warnings;

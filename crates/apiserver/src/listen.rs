@@ -3,6 +3,9 @@
 //! The protocol is what ALPN settled, so nothing is guessed from the first bytes and a
 //! client that sends none is caught by the same timeouts as every other.
 
+mod gather;
+mod places;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,25 +15,27 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use ironclad_env::EnvironmentExt;
+use ironclad_env::{EnvironmentExt, Seldom};
+use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::gather::{Broken, Gather};
+use self::places::{Place, Places};
 use crate::authenticate::Peer;
 use crate::metrics::Counted;
 use crate::pipeline;
 use crate::server::Shared;
 
-/// Open connections. Beyond it new ones wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 8192;
-
 /// From the first byte to the end of the TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same where places are scarce.
+const SHORT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// From the end of one request to the end of the next one's headers; upstream's.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(32);
@@ -55,6 +60,12 @@ const SEND_BUFFER: usize = 64 * 1024;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// A connection without requests and streams is closed after this time, as upstream.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// How long a peer may leave sent bytes unconfirmed, or its window closed, while there is something to send.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// After an error of accept (out of file descriptors), which would else repeat at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -71,14 +82,49 @@ pub struct Connection {
     pub peer: Peer,
     /// Set to end the connection after the requests that are under way.
     pub close: CancellationToken,
+    /// When its last request began, on the monotonic clock.
+    last_asked: Mutex<Duration>,
+    /// As often as it has streams, and once more.
+    streams: Arc<()>,
+}
+
+impl Connection {
+    fn new(address: SocketAddr, chain: Vec<CertificateDer<'static>>, now: Duration) -> Self {
+        let peer = Peer::new(chain);
+        Self {
+            address,
+            peer,
+            close: CancellationToken::new(),
+            last_asked: Mutex::new(now),
+            streams: Arc::default(),
+        }
+    }
+
+    /// Notes that a request has begun.
+    pub fn has_asked(&self, now: Duration) {
+        *self.last_asked.lock() = now;
+    }
+
+    /// Counts a stream until the result is dropped: it keeps the connection in use.
+    pub fn stream(&self) -> Arc<()> {
+        self.streams.clone()
+    }
+
+    /// How long nobody has used it.
+    fn unused(&self, now: Duration) -> Duration {
+        match Arc::strong_count(&self.streams) > 1 {
+            true => Duration::ZERO,
+            false => now.saturating_sub(*self.last_asked.lock()),
+        }
+    }
 }
 
 /// Accepts connections until it is dropped.
 pub async fn run(acceptor: Acceptor) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::new();
     let tls = TlsAcceptor::from(acceptor.tls);
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Some(place) = places.take().await else { return };
         let (stream, address) = match acceptor.listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -89,19 +135,19 @@ pub async fn run(acceptor: Acceptor) {
         };
         let (tls, shared) = (tls.clone(), acceptor.shared.clone());
         let task = acceptor.connections.track_future(async move {
-            let _place = place;
             let _open = Counted::new(shared.metrics.connections.clone());
-            serve(shared, tls, stream, address).await;
+            serve(shared, tls, stream, address, place).await;
         });
         acceptor.shared.env.spawn("connection", Box::pin(task));
     }
 }
 
-async fn serve(shared: Arc<Shared>, tls: TlsAcceptor, stream: TcpStream, address: SocketAddr) {
+async fn serve(shared: Arc<Shared>, tls: TlsAcceptor, stream: TcpStream, address: SocketAddr, place: Place) {
     if let Err(error) = prepare(&stream) {
         tracing::debug!(%address, %error, "a socket could not be configured");
     }
-    let secured = match shared.env.timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+    let patience = if place.is_reserved { SHORT_HANDSHAKE_TIMEOUT } else { HANDSHAKE_TIMEOUT };
+    let secured = match shared.env.timeout(patience, tls.accept(stream)).await {
         Some(Ok(secured)) => secured,
         Some(Err(error)) => {
             shared.metrics.handshake_failures.inc();
@@ -117,15 +163,34 @@ async fn serve(shared: Arc<Shared>, tls: TlsAcceptor, stream: TcpStream, address
     let chain = session.peer_certificates().unwrap_or_default();
     let chain: Vec<CertificateDer<'static>> =
         chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
+    if place.is_reserved && !is_known(&shared, &chain) {
+        tracing::warn!(%address, "too many connections: one without a certificate of the cluster was closed");
+        return;
+    }
     let is_h2 = session.alpn_protocol() == Some(b"h2");
-    let connection =
-        Arc::new(Connection { address, peer: Peer::new(chain), close: CancellationToken::new() });
+    let connection = Arc::new(Connection::new(address, chain, shared.env.elapsed()));
     let served = match is_h2 {
         true => serve_h2(shared, connection, secured).await,
-        false => serve_h1(shared, connection, secured).await,
+        false => serve_h1(shared, connection, secured).await.map_err(Broken::from),
     };
     if let Err(error) = served {
         tracing::debug!(%address, %error, "a connection broke");
+    }
+}
+
+/// Whether the client's certificate is the cluster's.
+fn is_known(shared: &Shared, chain: &[CertificateDer<'static>]) -> bool {
+    shared.identification.authenticators.client_ca.verify_client(chain, shared.env.now()).is_ok()
+}
+
+/// Ends when the connection has been of no use for too long. (HTTP/1.1 has its own time for that.)
+async fn disused(shared: Arc<Shared>, connection: Arc<Connection>) {
+    loop {
+        let unused = connection.unused(shared.env.elapsed());
+        match IDLE_TIMEOUT.checked_sub(unused).filter(|left| !left.is_zero()) {
+            Some(left) => shared.env.sleep(left).await,
+            None => return,
+        }
     }
 }
 
@@ -136,7 +201,21 @@ pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     rustix::net::sockopt::set_tcp_keepidle(stream, Duration::from_secs(60))?;
     rustix::net::sockopt::set_tcp_keepintvl(stream, Duration::from_secs(15))?;
     rustix::net::sockopt::set_tcp_keepcnt(stream, 4)?;
+    let unread = u32::try_from(UNREAD_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+    rustix::net::sockopt::set_tcp_user_timeout(stream, unread)?;
     Ok(())
+}
+
+/// Completes when the server stops, or when the connection is to end.
+fn ending(shared: &Shared, connection: &Connection) -> impl Future<Output = ()> + use<> {
+    let stop = shared.stop.clone().cancelled_owned();
+    let close = connection.close.clone().cancelled_owned();
+    Seldom::new(async move {
+        tokio::select! {
+            () = stop => {}
+            () = close => {}
+        }
+    })
 }
 
 async fn serve_h1(
@@ -144,7 +223,7 @@ async fn serve_h1(
     connection: Arc<Connection>,
     secured: TlsStream<TcpStream>,
 ) -> hyper::Result<()> {
-    let (ends, stop) = (connection.close.clone(), shared.stop.clone());
+    let ending = ending(&shared, &connection);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         pipeline::serve(shared.clone(), connection.clone(), request)
     });
@@ -157,8 +236,7 @@ async fn serve_h1(
     let mut served = std::pin::pin!(served);
     tokio::select! {
         result = served.as_mut() => return result,
-        () = stop.cancelled() => {}
-        () = ends.cancelled() => {}
+        () = ending => {}
     }
     served.as_mut().graceful_shutdown();
     served.await
@@ -168,11 +246,13 @@ async fn serve_h2(
     shared: Arc<Shared>,
     connection: Arc<Connection>,
     secured: TlsStream<TcpStream>,
-) -> hyper::Result<()> {
-    let (ends, stop) = (connection.close.clone(), shared.stop.clone());
+) -> Result<(), Broken> {
+    let ending = ending(&shared, &connection);
+    let disused = disused(shared.clone(), connection.clone());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         pipeline::serve(shared.clone(), connection.clone(), request)
     });
+    let stream = Gather::new(secured);
     let served = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
@@ -182,14 +262,14 @@ async fn serve_h2(
         .max_send_buf_size(SEND_BUFFER)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT)
-        .serve_connection(TokioIo::new(secured), service);
+        .serve_connection(TokioIo::new(stream.clone()), service);
     let mut served = std::pin::pin!(served);
     tokio::select! {
-        result = served.as_mut() => return result,
-        () = stop.cancelled() => {}
-        () = ends.cancelled() => {}
+        result = stream.turns(served.as_mut()) => return result,
+        () = ending => {}
+        () = disused => {}
     }
     // GOAWAY: the client opens a new connection for what comes next.
     served.as_mut().graceful_shutdown();
-    served.await
+    stream.turns(served).await
 }
