@@ -1,6 +1,9 @@
 //! `authorization.k8s.io/v1`: SubjectAccessReview, its Local and Self forms, and
 //! SelfSubjectRulesReview.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use ironclad_api::field::aggregate_texts;
