@@ -27,6 +27,7 @@ use ironclad_auth::authenticate::ANONYMOUS;
 use ironclad_engine::engine::forbidden;
 use ironclad_engine::{Context, Decision, User};
 use ironclad_env::EnvironmentExt;
+use ironclad_traces::Span;
 
 use crate::aggregation;
 use crate::audit::{self, Level, Record, Stage, Tap, Verdict};
@@ -40,6 +41,7 @@ use crate::request_info::{RequestInfo, internal_error, unreadable};
 use crate::resources;
 use crate::routes;
 use crate::server::Shared;
+use crate::traces;
 use crate::url::decode_path;
 use crate::warnings;
 
@@ -62,6 +64,8 @@ struct Exchange {
     applies: bool,
     /// How long it waited for its turn.
     waited: Duration,
+    /// What is sent to the collector of traces, if this one is.
+    span: Option<Span>,
     /// How errors are to be written.
     accepted: Accepted,
     context: Context,
@@ -152,6 +156,7 @@ fn begin(
         known_resource: false,
         applies: header(headers, &CONTENT_TYPE) == "application/apply-patch+yaml",
         waited: Duration::ZERO,
+        span: None,
         info,
         query,
         record,
@@ -204,7 +209,10 @@ async fn answer(
         Ok(held) => held,
         Err(reply) => return Ok(reply),
     };
-    let reply = dispatch(shared, exchange, request).await?;
+    let span = exchange.span.take();
+    let reply = ironclad_traces::within(span.as_ref(), dispatch(shared, exchange, request)).await;
+    exchange.span = span;
+    let reply = reply?;
     let is_made = reply.body().size_hint().exact().is_none();
     let (parts, body) = reply.into_parts();
     let body = match &*exchange.info.verb {
@@ -296,6 +304,9 @@ async fn admit(
     }
     exchange.record.user = Some(user.clone());
     shared.metrics.steps.audited(exchange.verdict.level);
+    if let Some(tracer) = &shared.tracer {
+        exchange.span = traces::begin(tracer, request, &exchange.info, &user, exchange.record.received);
+    }
     log(shared, exchange, Stage::RequestReceived).await;
     if exchange.verdict.level >= Level::Request && exchange.info.resource.is_some() {
         request.extensions_mut().insert(exchange.tap.clone());
@@ -408,6 +419,9 @@ async fn finish(
     reply::set(&mut reply, AUDIT_ID, &exchange.record.audit_id);
     warnings::write(&mut reply, &exchange.context.warnings.lock());
     exchange.record.code = reply.status().as_u16();
+    if let Some(span) = exchange.span.take() {
+        end(span, &exchange.record);
+    }
     exchange.record.annotations.append(&mut exchange.context.audit.lock());
     let streams = exchange.info.is_long_running() && reply.status().as_u16() < 300;
     let route = shared.metrics.route(&exchange.counts());
@@ -421,9 +435,20 @@ async fn finish(
         return Reply::from_parts(parts, reply::guarded(body, (counted, end, in_use)));
     }
     let reply = keep_objects(&mut exchange, reply).await;
-    log(shared, &exchange, stage).await;
+    // As upstream: what nobody knows the sender of is told of once, and at this stage.
+    let refused = exchange.record.user.is_none() && exchange.record.code == 401;
+    log(shared, &exchange, if refused { Stage::ResponseStarted } else { stage }).await;
     let timing = Timing { env: shared.env.clone(), started: exchange.started, outside: exchange.waited };
     shared.metrics.measure(route, timing, reply)
+}
+
+/// Tells what came of the request. The span of a stream ends when it begins to flow.
+fn end(mut span: Span, record: &Record) {
+    span.text("audit-id", record.audit_id.as_str());
+    span.number("http.status_code", record.code.into());
+    if record.code >= 500 {
+        span.failed();
+    }
 }
 
 async fn log(shared: &Shared, exchange: &Exchange, stage: Stage) {

@@ -124,6 +124,9 @@ async fn servers_elsewhere_say_who_may_do_what_and_are_told_of_it() {
     };
     assert_eq!(of("jane", 200), annotations("allow", "hers"));
     assert_eq!(of("jane", 403), annotations("forbid", "not hers"));
+    let unknown: Vec<&Value> =
+        events.iter().filter(|event| event["user"] == json!({})).map(|event| &event["stage"]).collect();
+    assert_eq!(unknown, ["ResponseStarted"]);
     assert_eq!(of("broken", 500), Some(json!({ "authorization.k8s.io/reason": "internal error" })));
 }
 
