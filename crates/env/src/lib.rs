@@ -4,6 +4,7 @@
 //! one (one thread, a clock that jumps, a seed) in `ironclad-sim` and tests.
 
 mod real;
+mod seldom;
 mod sim;
 
 use std::future::Future;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use real::RealEnv;
+pub use seldom::Seldom;
 pub use sim::SimEnv;
 
 /// A boxed future, as trait objects return them.

@@ -15,6 +15,9 @@ use super::Policy;
 /// blocking mode: a line is not given up.
 const QUEUE: usize = 4096;
 
+/// So many lines that wait are written together.
+const TOGETHER: usize = 64;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub path: PathBuf,
@@ -50,13 +53,15 @@ impl Log {
         let lost = Arc::new(AtomicU64::new(0));
         let counter = lost.clone();
         std::thread::Builder::new().name("audit".into()).spawn(move || {
-            while let Some(line) = waiting.blocking_recv() {
-                if let Err(error) = rotating.write(&line) {
-                    // The first one of a row: a full disk would flood the ordinary log.
-                    if counter.fetch_add(1, Ordering::Relaxed) == 0 {
+            let mut lines = Vec::new();
+            while waiting.blocking_recv_many(&mut lines, TOGETHER) > 0 {
+                if let Err(error) = rotating.write(&lines.concat()) {
+                    // The first ones of a row: a full disk would flood the ordinary log.
+                    if counter.fetch_add(lines.len() as u64, Ordering::Relaxed) == 0 {
                         tracing::error!(%error, "the audit log cannot be written");
                     }
                 }
+                lines.clear();
             }
         })?;
         Ok(Self { policy, lines, lost })

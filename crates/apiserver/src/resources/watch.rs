@@ -13,7 +13,8 @@ use ironclad_api::params::ListOptions;
 use ironclad_api::status::Status;
 use ironclad_client::{Operation, Request};
 use ironclad_engine::{Response, Watch, WatchEvent};
-use tokio_util::sync::CancellationToken;
+use ironclad_env::Seldom;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use self::frames::Frames;
 use super::Asked;
@@ -36,7 +37,8 @@ pub async fn serve(shared: &Shared, asked: Asked<'_>, accepted: Accepted) -> Res
         return Err(Status::internal_error("the engine answered a watch with an object"));
     };
     let sent = shared.metrics.watching.of(&asked.served.gvr);
-    let events = Events { watch: *watch, frames, stop: shared.stop.clone(), sent };
+    let stop = Seldom::new(shared.stop.clone().cancelled_owned());
+    let events = Events { watch: *watch, frames, stop, sent };
     if handshake::is_wanted(&asked.parts.headers) {
         return websocket::serve(shared, asked, events);
     }
@@ -67,7 +69,7 @@ struct Events {
     watch: Watch,
     frames: Frames,
     /// Set when the server stops: watches end at once.
-    stop: CancellationToken,
+    stop: Seldom<WaitForCancellationFutureOwned>,
     sent: Sent,
 }
 
@@ -76,7 +78,7 @@ impl Events {
     async fn next_one(&mut self) -> Option<Bytes> {
         let event = tokio::select! {
             biased;
-            () = self.stop.cancelled() => None,
+            () = &mut self.stop => None,
             event = self.watch.next() => event,
         };
         Some(self.line(&event?))

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::future::join;
 use ironclad_api::Entry;
 use ironclad_store::{KeyValue, Range, Revision, Store, StoreError};
 
@@ -14,7 +15,7 @@ use super::{CLAIMS, Cluster};
 use crate::registry::{Kind, Kinds};
 
 /// So many values are read at once.
-const PAGE: usize = 2_000;
+const PAGE: usize = 1_000;
 
 /// Why the stored state cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -101,18 +102,22 @@ pub(super) fn claim(key: &[u8]) -> Option<String> {
 async fn pages(
     store: &dyn Store,
     prefix: Bytes,
-    mut revision: Option<Revision>,
+    revision: Option<Revision>,
     mut each: impl FnMut(KeyValue) -> Result<(), LoadError>,
 ) -> Result<Revision, LoadError> {
-    let mut after = None;
+    let read = |after, revision| store.range(Range { prefix: prefix.clone(), after, limit: PAGE, revision });
+    let mut page = read(None, revision).await?;
     loop {
-        let range = Range { prefix: prefix.clone(), after, limit: PAGE, revision };
-        let page = store.range(range).await?;
-        revision = Some(page.revision);
-        after = page.items.last().map(|last| last.key.clone());
-        page.items.into_iter().try_for_each(&mut each)?;
+        let last = page.items.last().map(|last| last.key.clone());
         if page.remaining == 0 {
+            page.items.into_iter().try_for_each(&mut each)?;
             return Ok(page.revision);
         }
+        // The store reads the next page while this one is looked at.
+        let items = page.items;
+        let look = async { items.into_iter().try_for_each(&mut each) };
+        let (next, looked) = join(read(last, Some(page.revision)), look).await;
+        looked?;
+        page = next?;
     }
 }
