@@ -81,7 +81,7 @@ impl Engine {
 /// The entry of another encoding of the same version of an object.
 fn reencoded(served: &Served, entry: &Entry, object: &Object) -> Arc<Entry> {
     let json = codec::stamp(&codec::encode(object), entry.revision);
-    let meta = match served.strategy().selects_converted() {
+    let meta = match served.strategy().converts_content() {
         true => EntryMeta {
             labels: string_map(object.metadata().and_then(|metadata| metadata.get("labels"))),
             fields: Fields::read_by(served.kind.fields.clone()),

@@ -1,6 +1,6 @@
 //! The generic scale subresource: a view of three fields of its parent, for any kind.
 
-use ironclad_api::apply::{PathElement, scale as owners_of_scale};
+use ironclad_api::apply::{Alike, PathElement, scale as owners_of_scale};
 use ironclad_api::field::{FieldError, Path};
 use ironclad_api::labels::{LabelSelector, Selector};
 use ironclad_api::schema::Catalog;
@@ -162,8 +162,8 @@ fn proposed(
     let live = Value::Object(before.0.clone());
     let (mut after, track) = match &write.input {
         Input::Replace(body, options) => (body::decode(scale.context, body, &kind, &schema, options)?, true),
-        Input::Patch(patch, options) if patch.kind == PatchKind::Apply => {
-            (patching::applied(write, view, &patch.body, options, Some(&live), now)?, false)
+        Input::Patch(patch, _) if patch.kind == PatchKind::Apply => {
+            (patching::applied(write, view, &patch.body, Some(&live), now, &Alike(&schema))?, false)
         }
         Input::Patch(patch, options) => (patching::patched(write, view, patch, options, &live)?, true),
         _ => return Err(Status::internal_error("a scale without a body")),

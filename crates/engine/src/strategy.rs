@@ -320,7 +320,8 @@ pub trait Strategy: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Everything wrong with `new`, in upstream's order. Metadata is checked by the engine.
+    /// Everything wrong with `new`, in upstream's order. Metadata is checked by the engine. Both
+    /// objects are in the version of the request if [`Strategy::converts_content`].
     fn validate(
         &self,
         _new: &Object,
@@ -414,9 +415,9 @@ pub trait Strategy: Send + Sync + 'static {
         Some(label.to_owned())
     }
 
-    /// Whether labels and selectable fields are those that an object has after its conversion to
-    /// the version of the request: a custom resource's webhook may change them.
-    fn selects_converted(&self) -> bool {
+    /// Whether conversion changes more than the version, as a custom resource's webhook may: then
+    /// an object is selected and validated as the version of the request has it.
+    fn converts_content(&self) -> bool {
         false
     }
 

@@ -180,7 +180,7 @@ impl Watch {
 
     /// The next event if there is one already; for writing several at once.
     pub fn next_now(&mut self) -> Option<WatchEvent> {
-        if self.served.strategy().selects_converted() {
+        if self.served.strategy().converts_content() {
             // Nobody is asked to convert what might not be waited for.
             return None;
         }

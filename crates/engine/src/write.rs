@@ -7,6 +7,7 @@ pub mod checks;
 pub mod collection;
 pub mod commit;
 pub mod delete;
+pub mod forms;
 pub mod input;
 pub mod options;
 pub mod owners;
@@ -14,6 +15,7 @@ pub mod parts;
 pub mod patching;
 pub mod system;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ironclad_api::field::Path;
@@ -95,7 +97,7 @@ impl Engine {
             let mut new = self.propose(write, old.as_mut(), now).await?;
             self.mutate(write, &mut new, old.as_ref()).await?;
             self.prepare(write, &mut new, old.as_ref(), now)?;
-            self.validate(write, &new, old.as_ref(), now)?;
+            self.validate(write, &new, old.as_ref(), now).await?;
             write.strategy().canonicalize(&mut new);
             owners::keep_times(&mut new, old.as_ref());
             self.admit(write, &mut new, old.as_ref()).await?;
@@ -195,7 +197,7 @@ impl Engine {
     }
 
     /// Everything that is wrong with the object, in one answer.
-    fn validate(
+    async fn validate(
         &self,
         write: &Write<'_>,
         new: &Object,
@@ -215,6 +217,12 @@ impl Engine {
         errors.extend(write.strategy().validate(new, before, &preparation));
         errors.dedup();
         if !errors.is_empty() {
+        let seen = self.as_requested(write, new).await?;
+        let seen_before = match before {
+            Some(before) => Some(self.as_requested(write, before).await?),
+            None => None,
+        };
+        let (new, before) = (seen.as_ref(), seen_before.as_deref());
             return Err(write.invalid(new, &errors));
         }
         write.strategy().warnings(new, before).into_iter().for_each(|text| write.context.warn(text));
@@ -224,6 +232,21 @@ impl Engine {
     fn claimed_by_others<'a>(&'a self, write: &Write<'_>) -> impl Fn(&str) -> bool + Send + Sync + use<'a> {
         let own = write.served.kind.store_key(&write.key());
         move |claim| self.cluster.claim_holder(claim).is_some_and(|holder| holder != own)
+    }
+
+    /// The object in the version of the request, where that says something else than the stored one.
+    async fn as_requested<'o>(
+        &self,
+        write: &Write<'_>,
+        object: &'o Object,
+    ) -> Result<Cow<'o, Object>, Status> {
+        match write.strategy().converts_content() && !write.served.is_storage() {
+            true => {
+                let requested = write.served.gvk.group_version();
+                Ok(Cow::Owned(self.convert_one(write.served, object.clone(), &requested).await?))
+            }
+            false => Ok(Cow::Borrowed(object)),
+        }
     }
 
     fn preparation<'p>(

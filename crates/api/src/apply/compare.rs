@@ -30,6 +30,11 @@ impl Comparison {
     pub(super) fn changed(&self) -> FieldSet {
         self.modified.union(&self.added)
     }
+
+    /// What its owners lose.
+    pub(super) fn taken(&self) -> FieldSet {
+        self.changed().union(&self.removed)
+    }
 }
 
 /// Compares two objects of one schema.

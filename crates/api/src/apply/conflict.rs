@@ -25,6 +25,9 @@ pub enum ApplyError {
     /// The configuration does not fit the schema: 500, as upstream.
     #[error("{0}")]
     Failed(String),
+    /// A form of an object is not known yet ([`super::Versions::form`]).
+    #[error("an object was not converted to the version of a manager")]
+    Unconverted,
 }
 
 impl From<ApplyError> for Status {
@@ -34,6 +37,7 @@ impl From<ApplyError> for Status {
             ApplyError::BadRequest(_) => Status::bad_request(text),
             ApplyError::Conflicts(conflicts) => Status::apply_conflict(text, causes(&conflicts)),
             ApplyError::Failed(_) => Status::unclassified(text),
+            ApplyError::Unconverted => Status::internal_error(text),
         }
     }
 }

@@ -4,8 +4,7 @@
 //! - [`apply`] merges a configuration and records what its manager now owns;
 //! - [`FieldSet`] is a set of paths, in memory and as `fieldsV1`.
 //!
-//! All is pure: the time is passed in, and the caller gives one schema, so an object that
-//! has several versions is converted before it comes here.
+//! All is pure: the time is passed in, and so are the other versions of an object ([`Versions`]).
 
 mod atom;
 mod compare;
@@ -20,14 +19,16 @@ mod path;
 pub mod scale;
 mod server_side;
 mod validate;
+mod versions;
 
 pub use configuration::merge_configuration;
 pub use conflict::{ApplyError, Conflict};
 pub use field_set::FieldSet;
 pub use managed::keep_times;
-pub use ownership::track_update;
+pub use ownership::{track_update, track_update_across};
 pub use path::{PathElement, PathError};
-pub use server_side::apply;
+pub use server_side::{apply, apply_across};
+pub use versions::{Alike, Versions};
 
 /// Who writes: a name, the subresource written through (empty for the object itself) and
 /// the version the request is in (`apps/v1`).

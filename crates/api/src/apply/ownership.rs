@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::Manager;
 use super::atom::{Atom, ListKind, UNTYPED, atom};
-use super::compare::compare;
+use super::conflict::ApplyError;
 use super::field_set::FieldSet;
 use super::managed::{self, Fields, Managed, ManagerId, Operation, Owned};
 use super::path::PathElement;
+use super::versions::{Alike, Changes, Versions};
 use crate::schema::{Schema, Shape, zero_value};
 
 /// Entries of other verbs than apply that an object keeps; older ones are put together.
@@ -37,13 +38,7 @@ static NEVER_OWNED: LazyLock<FieldSet> = LazyLock::new(|| {
     ])
 });
 
-/// Records a create, update or patch in `new.metadata.managedFields`. `old` is `None` on
-/// create. `reset` are the fields this request cannot change (`status` on the main
-/// resource). `now` is RFC 3339 in whole seconds; it is used only if a field changed.
-///
-/// The managers are those that the request sent, if it sent any that can be read, so that a
-/// client may edit them; through a subresource it may not. An object that was stored without
-/// managers is not tracked until it is applied to.
+/// [`track_update_across`] where all managers wrote in the version of the request.
 pub fn track_update(
     old: Option<&Value>,
     new: &mut Value,
@@ -52,10 +47,30 @@ pub fn track_update(
     now: &str,
     reset: &FieldSet,
 ) {
+    // Nothing is converted, which is all that could fail.
+    let _ = track_update_across(&Alike(schema), old, new, schema, manager, now, reset);
+}
+
+/// Records a create, update or patch in `new.metadata.managedFields`. `old` is `None` on
+/// create. `reset` are the fields this request cannot change (`status` on the main
+/// resource). `now` is RFC 3339 in whole seconds; it is used only if a field changed.
+///
+/// The managers are those that the request sent, if it sent any that can be read, so that a
+/// client may edit them; through a subresource it may not. An object that was stored without
+/// managers is not tracked until it is applied to.
+pub fn track_update_across(
+    versions: &dyn Versions,
+    old: Option<&Value>,
+    new: &mut Value,
+    schema: &Schema,
+    manager: &Manager<'_>,
+    now: &str,
+    reset: &FieldSet,
+) -> Result<(), ApplyError> {
     let managed = managers_of_request(old, new, manager);
     let is_create = old.is_none_or(|old| old.pointer("/metadata/uid").is_none_or(Value::is_null));
     if managed.is_empty() && !is_create {
-        return;
+        return Ok(());
     }
     let blank;
     let old = match old {
@@ -65,8 +80,9 @@ pub fn track_update(
             &blank
         }
     };
-    let managed = update(old, new, managed, schema, manager, now, reset);
+    let managed = update(versions, old, new, managed, schema, manager, now, reset)?;
     managed::encode(new, cap(managed));
+    Ok(())
 }
 
 /// Takes the managers out of `new`, or those of `old` if the request has none of its own.
@@ -103,7 +119,9 @@ pub(super) fn blank_object(schema: &Schema, like: &Value) -> Value {
 }
 
 /// The managers after a write that made `new` from `old`.
+#[expect(clippy::too_many_arguments, reason = "each is a fact of the request")]
 pub(super) fn update(
+    versions: &dyn Versions,
     old: &Value,
     new: &Value,
     managed: Managed,
@@ -111,15 +129,11 @@ pub(super) fn update(
     manager: &Manager<'_>,
     now: &str,
     reset: &FieldSet,
-) -> Managed {
-    let comparison = compare(old, new, schema).without(reset);
-    let changed = comparison.changed();
-    let taken = changed.union(&comparison.removed);
-    let mut managed = reconciled(managed, schema);
-    for owned in managed.values_mut() {
-        owned.fields.subtract(&taken);
-    }
-    let own = changed.difference(&NEVER_OWNED);
+) -> Result<Managed, ApplyError> {
+    let mut changes = Changes::between(old, new, schema, reset, manager.api_version, versions);
+    let mut managed = reconciled(managed, versions);
+    take(&mut managed, &mut changes)?;
+    let own = changes.here.changed().difference(&NEVER_OWNED);
     if !own.is_empty() {
         let id = ManagerId::new(manager.name, Operation::Update, manager.api_version, manager.subresource);
         let fields = match managed.remove(&id) {
@@ -130,7 +144,18 @@ pub(super) fn update(
         managed.insert(id, Owned { fields: fields.into(), api_version, time: Some(now.to_owned()) });
     }
     managed.retain(|_, owned| !owned.fields.is_empty());
-    managed
+    Ok(managed)
+}
+
+/// Takes what has changed or gone from its owners. Owners in a version that is no more own nothing.
+pub(super) fn take(managed: &mut Managed, changes: &mut Changes<'_>) -> Result<(), ApplyError> {
+    for owned in managed.values_mut() {
+        match changes.of(&owned.api_version)? {
+            Some(changes) => owned.fields.subtract(&changes.taken()),
+            None => owned.fields = FieldSet::new().into(),
+        }
+    }
+    Ok(())
 }
 
 /// The set without the fields that no manager owns.
@@ -185,8 +210,9 @@ fn put_together(managed: &mut Managed, first: &ManagerId, id: &ManagerId, versio
 
 /// The managers with their fields as the schema has them now: what has become atomic since
 /// is owned as a whole.
-pub(super) fn reconciled(mut managed: Managed, schema: &Schema) -> Managed {
+pub(super) fn reconciled(mut managed: Managed, versions: &dyn Versions) -> Managed {
     for owned in managed.values_mut() {
+        let Some(schema) = versions.schema(&owned.api_version) else { continue };
         let outdated = match &owned.fields {
             Fields::Raw(fields) => is_outdated(fields, schema),
             Fields::Set(_) => true,

@@ -4,19 +4,22 @@
 //! Source: KEP-555 and <https://kubernetes.io/docs/reference/using-api/server-side-apply/>;
 //! rules and texts follow structured-merge-diff v6.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::Manager;
 use super::atom::{Atom, atom};
-use super::compare::{compare, equal};
+use super::compare::{Comparison, equal};
 use super::conflict::{ApplyError, Conflict};
 use super::field_set::FieldSet;
 use super::last_applied;
 use super::managed::{self, Fields, Managed, ManagerId, Operation, Owned};
 use super::merge::{merge, remove};
-use super::ownership::{blank_object, child, ownable, reconciled, update};
+use super::ownership::{blank_object, child, ownable, reconciled, take, update};
 use super::path::PathElement;
 use super::validate::{field_set, validate};
+use super::versions::{Alike, Changes, Versions};
 use crate::schema::Schema;
 
 /// The manager that gets the fields of an object nobody has tracked so far.
@@ -30,12 +33,29 @@ pub(super) struct Request<'a> {
     pub(super) manager: &'a Manager<'a>,
     pub(super) now: &'a str,
     pub(super) reset: &'a FieldSet,
+    pub(super) versions: &'a dyn Versions,
+}
+
+/// [`apply_across`] where all managers wrote in the version of the request.
+pub fn apply(
+    live: Option<&Value>,
+    config: &Value,
+    schema: &Schema,
+    manager: &Manager<'_>,
+    now: &str,
+    force: bool,
+    reset: &FieldSet,
+) -> Result<Value, ApplyError> {
+    apply_across(&Alike(schema), live, config, schema, manager, now, force, reset)
 }
 
 /// Applies `config` to `live` (`None` creates). `reset` are the fields this request cannot
 /// set. The result has its managedFields; it is not yet defaulted or pruned. `now` is used
-/// only if the object changed.
-pub fn apply(
+/// only if the object changed. All objects are in the version of the request; `versions` are
+/// asked where others wrote in other ones.
+#[expect(clippy::too_many_arguments, reason = "each is a fact of the request")]
+pub fn apply_across(
+    versions: &dyn Versions,
     live: Option<&Value>,
     config: &Value,
     schema: &Schema,
@@ -52,10 +72,10 @@ pub fn apply(
     let managed = managed::decode_stored(entries)
         .map_err(|e| ApplyError::Failed(format!("failed to decode managed fields: {e}")))?;
     check_config(config, manager)?;
-    let request = Request { live: &current, config, schema, manager, now, reset };
+    let request = Request { live: &current, config, schema, manager, now, reset, versions };
 
     let managed = match managed.is_empty() {
-        true => track_before_first_apply(&request),
+        true => track_before_first_apply(&request)?,
         false => managed,
     };
     let (mut object, managed) = match merge_and_own(&request, managed.clone(), force) {
@@ -89,10 +109,11 @@ fn check_config(config: &Value, manager: &Manager<'_>) -> Result<(), ApplyError>
     Ok(())
 }
 
-fn track_before_first_apply(request: &Request<'_>) -> Managed {
-    let blank = blank_object(request.schema, request.config);
-    let before = Manager { name: BEFORE_FIRST_APPLY, ..*request.manager };
-    update(&blank, request.live, Managed::new(), request.schema, &before, request.now, request.reset)
+fn track_before_first_apply(request: &Request<'_>) -> Result<Managed, ApplyError> {
+    let Request { live, schema, manager, now, reset, versions, .. } = *request;
+    let blank = blank_object(schema, request.config);
+    let before = Manager { name: BEFORE_FIRST_APPLY, ..*manager };
+    update(versions, &blank, live, Managed::new(), schema, &before, now, reset)
 }
 
 /// The applied object and its managers, or the conflicts.
@@ -106,18 +127,21 @@ fn merge_and_own(
         ApplyError::Failed(format!("failed to create typed patch object ({}): {e}", describe(config)))
     })?;
     let id = ManagerId::new(manager.name, Operation::Apply, manager.api_version, manager.subresource);
-    let mut managed = reconciled(managed, schema);
+    let mut managed = reconciled(managed, request.versions);
     let last = managed.remove(&id);
     let own = field_set(config, schema).recursive_difference(request.reset);
 
     let merged = merge(live, config, schema);
-    let last_fields = last.as_ref().map(|last| last.fields.set()).unwrap_or_default();
-    let object = match last_fields.difference(&own).is_empty() {
-        true => merged,
-        false => {
-            let owned = managed.values().fold(own.clone(), |all, owned| all.union(&owned.fields.set()));
-            prune(merged, schema, &last_fields, &owned)
+    let object = match &last {
+        Some(last) if !keeps_all(last, &own, request) => {
+            let mut owned = BTreeMap::from([(manager.api_version, own.clone())]);
+            for other in managed.values() {
+                let all = owned.entry(&other.api_version).or_default();
+                *all = all.union(&other.fields.set());
+            }
+            prune(merged, last, &owned, request)?
         }
+        _ => merged,
     };
     take_from_others(request, &object, &mut managed, force)?;
 
@@ -148,11 +172,11 @@ fn take_from_others(
     managed: &mut Managed,
     force: bool,
 ) -> Result<(), ApplyError> {
-    let comparison = compare(request.live, object, request.schema).without(request.reset);
-    let changed = comparison.changed();
-    let taken = changed.union(&comparison.removed);
+    let Request { live, schema, manager, reset, versions, .. } = *request;
+    let mut changes = Changes::between(live, object, schema, reset, manager.api_version, versions);
     let mut conflicts = Vec::new();
     for (id, owned) in managed.iter() {
+        let Some(changed) = changes.of(&owned.api_version)?.map(Comparison::changed) else { continue };
         if !matches!(&owned.fields, Fields::Raw(fields) if !changed.meets_fields_v1(fields)) {
             let taken = owned.fields.set().intersection(&changed).paths();
             conflicts.extend(taken.into_iter().map(|path| Conflict { manager: id.clone(), path }));
@@ -161,28 +185,46 @@ fn take_from_others(
     if !force && !conflicts.is_empty() {
         return Err(ApplyError::Conflicts(conflicts));
     }
-    for owned in managed.values_mut() {
-        owned.fields.subtract(&taken);
-    }
+    take(managed, &mut changes)?;
     managed.retain(|_, owned| !owned.fields.is_empty());
     Ok(())
 }
 
 // === removal of what is no longer applied ===
 
-/// Removes what the manager applied last time (`last`) and neither it nor anyone else owns
-/// now. Things below a removed field that the manager did not apply go with it only if they
-/// were owned; what nobody owns stays.
-fn prune(merged: Value, schema: &Schema, last: &FieldSet, owned_by_all: &FieldSet) -> Value {
-    let last = with_named_fields(last, Some(schema));
-    let of = |value: &Value| with_named_fields(&field_set(value, schema), Some(schema));
-    let everything = of(&merged);
+/// Whether the manager applies everything that it applied last time.
+fn keeps_all(last: &Owned, own: &FieldSet, request: &Request<'_>) -> bool {
+    last.api_version == request.manager.api_version && last.fields.set().difference(own).is_empty()
+}
 
-    let without_last = remove(&merged, schema, &last);
-    let kept = of(&without_last).union(&with_named_fields(owned_by_all, Some(schema)));
-    let without_unowned = remove(&merged, schema, &everything.difference(&kept));
-    let gone = everything.difference(&of(&without_unowned)).intersection(&last);
-    remove(&merged, schema, &gone)
+/// Removes what the manager applied last time and neither it nor anyone else owns now; `owned` is
+/// that by version. Things below a removed field that the manager did not apply go with it only if
+/// they were owned; what nobody owns stays.
+fn prune(
+    merged: Value,
+    last: &Owned,
+    owned: &BTreeMap<&str, FieldSet>,
+    request: &Request<'_>,
+) -> Result<Value, ApplyError> {
+    let versions = request.versions;
+    let Some(schema) = versions.schema(&last.api_version) else { return Ok(merged) };
+    let last_merged = versions.form(&merged, &last.api_version)?;
+    let applied = with_named_fields(&last.fields.set(), Some(schema));
+    let mut pruned = remove(&last_merged, schema, &applied);
+    for (version, owned) in owned {
+        let Some(schema) = versions.schema(version) else { continue };
+        let (before, after) = (versions.form(&merged, version)?, versions.form(&pruned, version)?);
+        let kept = members(&after, schema).union(&with_named_fields(owned, Some(schema)));
+        pruned = remove(&before, schema, &members(&before, schema).difference(&kept));
+    }
+    let pruned = members(&versions.form(&pruned, &last.api_version)?, schema);
+    let gone = members(&last_merged, schema).difference(&pruned).intersection(&applied);
+    versions.form(&remove(&last_merged, schema, &gone), request.manager.api_version)
+}
+
+/// All fields of an object.
+fn members(object: &Value, schema: &Schema) -> FieldSet {
+    with_named_fields(&field_set(object, schema), Some(schema))
 }
 
 /// The set with every declared field that leads to a member: fields of maps and elements of

@@ -52,7 +52,7 @@ impl Selection {
         let labels = &options.label_selector;
         let beyond_names = fields.terms().iter().any(|term| !is_name(&term.field));
         Ok(Self {
-            converted: served.strategy().selects_converted() && (!labels.is_everything() || beyond_names),
+            converted: served.strategy().converts_content() && (!labels.is_everything() || beyond_names),
             namespace,
             labels: (!labels.is_everything()).then(|| labels.clone()),
             fields: (!fields.is_everything()).then_some(fields),

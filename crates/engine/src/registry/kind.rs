@@ -84,6 +84,14 @@ impl Kind {
         self.storage.group_kind()
     }
 
+    /// The schema of a version (`apps/v1`), if there is such a one.
+    pub(crate) fn version(&self, api_version: &str) -> Option<&SchemaRef> {
+        let wanted = GroupVersion::parse(api_version)?;
+        let spec = self.spec();
+        let found = spec.versions.iter().find(|version| group_version(spec, version) == wanted);
+        found.map(|version| &version.schema)
+    }
+
     /// The store key of an object.
     pub fn store_key(&self, key: &ObjectKey) -> Bytes {
         let prefix = self.prefix.as_str();

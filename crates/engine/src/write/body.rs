@@ -7,6 +7,7 @@ use ironclad_client::Body;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::forms::Forms;
 use super::input::{Input, Options};
 use super::patching;
 use super::{Current, Write, checks, owners, system};
@@ -76,6 +77,11 @@ impl Engine {
         old: Option<&mut Current>,
         now: Timestamp,
     ) -> Result<Object, Status> {
+        let others = owners::others_wrote(write, &object)
+            || old.as_ref().is_some_and(|old| owners::others_wrote(write, &old.object));
+        if others {
+            return self.tracked_across(write, object, old, now).await;
+        }
         if write.served.is_storage() {
             return Ok(owners::track(write, object, old, now));
         }
@@ -93,22 +99,53 @@ impl Engine {
         self.convert_one(write.served, object, &storage).await
     }
 
+    /// The same where managers wrote in other versions than the request's.
+    async fn tracked_across(
+        &self,
+        write: &Write<'_>,
+        object: Object,
+        old: Option<&mut Current>,
+        now: Timestamp,
+    ) -> Result<Object, Status> {
+        let (requested, storage) =
+            (write.served.gvk.group_version(), write.served.kind.storage.group_version());
+        let object = self.convert_one(write.served, object, &requested).await?;
+        let old = match old {
+            Some(old) => Some(self.convert_one(write.served, old.object.clone(), &requested).await?),
+            None => None,
+        };
+        let mut forms = Forms::of(write.served);
+        loop {
+            let tracked = owners::track_across(write, object.clone(), old.as_ref(), now, &forms);
+            if !self.fulfil(&mut forms).await? {
+                return self.convert_one(write.served, tracked?, &storage).await;
+            }
+        }
+    }
+
     async fn patched(
         &self,
         write: &mut Write<'_>,
         mut old: Option<&mut Current>,
         now: Timestamp,
     ) -> Result<Object, Status> {
-        let mut object = match old.as_mut() {
-            Some(old) if write.served.is_storage() => {
-                old.lend(|live| patching::run(write, Some(live), now))?
-            }
-            Some(old) => {
+        let live = match old.as_ref() {
+            Some(old) if !write.served.is_storage() => {
                 let requested = write.served.gvk.group_version();
                 let live = self.convert_one(write.served, old.object.clone(), &requested).await?;
-                patching::run(write, Some(&live.into_value()), now)?
+                Some(live.into_value())
             }
-            None => patching::run(write, None, now)?,
+            _ => None,
+        };
+        let mut forms = Forms::of(write.served);
+        let mut object = loop {
+            let patched = match (&live, old.as_mut()) {
+                (None, Some(old)) => old.lend(|live| patching::run(write, Some(live), now, &forms)),
+                (live, _) => patching::run(write, live.as_ref(), now, &forms),
+            };
+            if !self.fulfil(&mut forms).await? {
+                break patched?;
+            }
         };
         checks::names_of_patch(write, &mut object, old.as_deref())?;
         checks::uid_of_update(write, &object, old.as_deref())?;

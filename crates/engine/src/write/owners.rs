@@ -1,6 +1,6 @@
 //! `metadata.managedFields` of writes.
 
-use ironclad_api::apply::{self, Manager};
+use ironclad_api::apply::{self, ApplyError, Manager, Versions};
 use ironclad_api::{Object, time};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -17,6 +17,31 @@ pub(crate) fn track(write: &Write<'_>, new: Object, old: Option<&mut Current>, n
         Some(old) => old.lend(|old| track_view(write, view, new, Some(old), now)),
         None => track_view(write, view, new, None, now),
     }
+}
+
+/// The same where managers wrote in other versions too.
+pub(crate) fn track_across(
+    write: &Write<'_>,
+    new: Object,
+    old: Option<&Object>,
+    now: Timestamp,
+    versions: &dyn Versions,
+) -> Result<Object, ApplyError> {
+    let view = View::of(write.served);
+    let api_version = view.kind.api_version();
+    let manager = manager(write, &api_version);
+    let reset = write.strategy().reset_fields(write.part);
+    let old = old.map(|old| old.clone().into_value());
+    let (mut value, now) = (new.into_value(), time::format(now));
+    apply::track_update_across(versions, old.as_ref(), &mut value, view.schema, &manager, &now, &reset)?;
+    Ok(Object::from_value(value).unwrap_or_default())
+}
+
+/// Whether somebody wrote the object in another version than the request's.
+pub(crate) fn others_wrote(write: &Write<'_>, object: &Object) -> bool {
+    let requested = write.served.gvk.api_version();
+    let version = |entry: &Value| entry.get("apiVersion").and_then(Value::as_str) == Some(&requested);
+    write.served.kind.spec().versions.len() > 1 && !entries(object).iter().all(version)
 }
 
 /// Records which fields of a view the write set.

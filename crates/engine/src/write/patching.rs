@@ -2,6 +2,7 @@
 //! of the request.
 
 use bytes::Bytes;
+use ironclad_api::apply::Versions;
 use ironclad_api::field::{FieldError, Path};
 use ironclad_api::patch::{self, JsonPatch, PatchError, go_value};
 use ironclad_api::status::Status;
@@ -32,13 +33,18 @@ impl<'a> View<'a> {
 }
 
 /// What a patch makes of the live object; `None` is nothing, which only an apply turns into something.
-pub(crate) fn run(write: &Write<'_>, live: Option<&Value>, now: Timestamp) -> Result<Object, Status> {
+pub(crate) fn run(
+    write: &Write<'_>,
+    live: Option<&Value>,
+    now: Timestamp,
+    versions: &dyn Versions,
+) -> Result<Object, Status> {
     let Input::Patch(patch, options) = &write.input else {
         return Err(Status::internal_error("not a patch"));
     };
     let view = View::of(write.served);
     match (patch.kind, live) {
-        (PatchKind::Apply, live) => applied(write, view, &patch.body, options, live, now),
+        (PatchKind::Apply, live) => applied(write, view, &patch.body, live, now, versions),
         (_, Some(live)) => patched(write, view, patch, options, live),
         (_, None) => Err(Status::not_found(&write.target.resource.group_resource(), &write.target.name)),
     }
@@ -101,18 +107,20 @@ pub(crate) fn applied(
     write: &Write<'_>,
     view: View<'_>,
     body: &Bytes,
-    options: &Options,
     live: Option<&Value>,
     now: Timestamp,
 ) -> Result<Object, Status> {
     let decoded = yaml::decode(body)
         .map_err(|error| Status::bad_request(format!("error decoding YAML: {}", error.converting())))?;
+    versions: &dyn Versions,
     let api_version = view.kind.api_version();
+    let options = write.input.options();
     let manager = owners::manager(write, &api_version);
     let reset = write.strategy().reset_fields(write.part);
     let now = time::format(now);
     let schema = view.schema;
-    let mut value = apply::apply(live, &decoded.value, schema, &manager, &now, options.force, &reset)?;
+    let mut value =
+        apply::apply_across(versions, live, &decoded.value, schema, &manager, &now, options.force, &reset)?;
     let strict: Vec<String> = decoded.strict_error().into_iter().collect();
     judge_strict(write.context, options.validation, &strict, |all| {
         Status::bad_request(format!("error strict decoding YAML: {all}"))

@@ -200,7 +200,7 @@ impl Strategy for Vessel {
         (label == own).then(|| label.to_owned())
     }
 
-    fn selects_converted(&self) -> bool {
+    fn converts_content(&self) -> bool {
         true
     }
 

@@ -200,3 +200,48 @@ fn stored_objects_take_on_a_new_schema() {
         json!({"spec": {"color": "red", "gone": null}, "old": null, "metadata": {"resourceVersion": "1"}});
     world.check("get", "example.com/v1/widgets w", (), 200, want);
 }
+
+/// The managers that own something, as `NAME VERSION FIELDS`.
+fn owners(world: &World, path: &str) -> Vec<String> {
+    let body = world.call("get", path, (), &Call::default()).body;
+    let entries = body["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+    let line = |entry: Value| {
+        let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+        let spec = entry["fieldsV1"]["f:spec"].as_object().cloned().unwrap_or_default();
+        let fields: Vec<String> = spec.into_iter().map(|(name, _)| name).collect();
+        format!("{} {} {}", text("manager"), text("apiVersion"), fields.join(","))
+    };
+    entries.into_iter().map(line).collect()
+}
+
+#[test]
+fn fields_are_owned_across_versions() {
+    let world = World::new();
+    let (one, two) = ("example.com/v1/vessels ns/a", "example.com/v2/vessels ns/a");
+    let apply = |manager: &str, force: bool, path: &str, body: Value, code: u16| -> Value {
+        let mut call = Call::manager(manager);
+        call.write.force = force;
+        world.check_with("apply", path, body, &call, code, json!({}))
+    };
+    apply("ann", false, one, vessel("v1", "a", json!({"door": 1, "grace": 5})), 201);
+    assert_eq!(owners(&world, two), ["ann example.com/v1 f:door,f:grace"]);
+
+    // Whoever changes a field in another version meets its owner.
+    let refused = apply("bob", false, two, vessel("v2", "a", json!({"port": 2})), 409);
+    let want = "Apply failed with 1 conflict: conflict with \"ann\": .spec.door";
+    assert_eq!(refused["message"], want);
+    apply("bob", true, two, vessel("v2", "a", json!({"port": 2})), 200);
+    assert_eq!(owners(&world, one), ["ann example.com/v1 f:grace", "bob example.com/v2 f:port"]);
+
+    // What is not applied any more goes, whichever version it was applied in.
+    apply("ann", true, two, vessel("v2", "a", json!({"port": 3})), 200);
+    let want = json!({"spec": {"port": 3, "grace": null}});
+    world.check("get", two, (), 200, want);
+    assert_eq!(owners(&world, one), ["ann example.com/v2 f:port"]);
+
+    // An update takes it, too.
+    let mut call = Call::manager("tom");
+    call.write.force = false;
+    world.check_with("merge", one, json!({"spec": {"door": 4}}), &call, 200, json!({"spec": {"door": 4}}));
+    assert_eq!(owners(&world, two), ["tom example.com/v1 f:door"]);
+}

@@ -21,8 +21,8 @@ impl CustomResource {
     /// `caller` is for versions that a webhook converts.
     pub fn new(definition: &Definition, caller: &Arc<Caller>) -> Self {
         let (spec, names) = (&definition.spec, &definition.status.accepted_names);
-        let mut versions: Vec<&Version> =
-            spec.versions.iter().filter(|version| version.served || version.storage).collect();
+        // Those that are not served either: objects may be stored in them.
+        let mut versions: Vec<&Version> = spec.versions.iter().collect();
         versions.sort_by(|a, b| order::versions(&a.name, &b.name));
         let rules: Vec<VersionRules> = versions.iter().map(|version| rules(spec, version)).collect();
         let specs =

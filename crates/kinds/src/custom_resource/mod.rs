@@ -169,7 +169,7 @@ impl Strategy for CustomResource {
         version.selectable.iter().find(|field| *field == label).cloned()
     }
 
-    fn selects_converted(&self) -> bool {
+    fn converts_content(&self) -> bool {
         self.webhook.is_some()
     }
 }

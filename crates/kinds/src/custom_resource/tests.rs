@@ -43,8 +43,8 @@ fn names_and_versions_come_from_the_definition() {
         ),
     ]));
     let spec = kind.spec();
-    let versions: Vec<(&str, bool)> = spec.versions.iter().map(|v| (&*v.version, v.storage)).collect();
-    assert_eq!(versions, [("v1", true), ("v1beta1", false)]);
+    let versions: Vec<_> = spec.versions.iter().map(|v| (&*v.version, v.storage, v.served)).collect();
+    assert_eq!(versions, [("v1", true, true), ("v1beta1", false, true), ("v1alpha1", false, false)]);
     assert_eq!(
         (&*spec.resource, &*spec.kind, spec.storage_prefix.as_deref()),
         ("widgets", "Widget", Some("example.com/widgets"))
@@ -58,6 +58,8 @@ fn names_and_versions_come_from_the_definition() {
     };
     assert_eq!((names(0), names(1)), (vec!["status", "scale"], vec![]));
     assert_eq!(spec.selectable.iter().map(|field| &*field.name).collect::<Vec<_>>(), ["spec.a"]);
+    let offers = |version| kind.field_label(&GroupVersion::new("example.com", version), "spec.a").is_some();
+    assert_eq!((offers("v1"), offers("v1beta1")), (false, true));
 }
 
 #[test]
@@ -116,7 +118,8 @@ fn converted(kind: &CustomResource, object: Object, to: &GroupVersion) -> Result
 fn conversion_renames_the_version_and_drops_what_it_does_not_have() {
     let wide = json!({"storage": true, "schema": {"openAPIV3Schema": {"type": "object", "properties":
         {"spec": {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}}}}}});
-    let kind = kind(json!([version("v1", wide), version("v1beta1", json!({}))]));
+    let retired = version("v0beta1", json!({"served": false}));
+    let kind = kind(json!([version("v1", wide), version("v1beta1", json!({})), retired]));
     let stored = object(json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"},
         "spec": {"a": "1", "b": "2"}}));
     let to = GroupVersion::new("example.com", "v1beta1");
@@ -126,6 +129,8 @@ fn conversion_renames_the_version_and_drops_what_it_does_not_have() {
         json!({"apiVersion": "example.com/v1beta1", "kind": "Widget",
         "metadata": {"name": "w"}, "spec": {"a": "1"}})
     );
+    let retired = object(json!({"apiVersion": "example.com/v0beta1", "kind": "Widget", "spec": {"a": "1"}}));
+    assert_eq!(converted(&kind, retired, &to).expect("converts").str_at(&["spec", "a"]), "1");
     let foreign = object(json!({"apiVersion": "example.com/v0", "kind": "Widget"}));
     let error = converted(&kind, foreign, &to).expect_err("no such version");
     assert_eq!(
