@@ -19,16 +19,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use ironclad_engine::Kinds;
+use ironclad_api::GroupVersionResource;
 use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use crate::health::Check;
 use crate::reply::{self, Reply};
 use crate::request_info::RequestInfo;
-use crate::version::Version;
 pub use measured::Timing;
 pub use routes::Route;
 use routes::{Labels, Routes};
+pub use state::State;
 pub use steps::{Authorized, Steps};
 pub use watching::{Sent, Watching};
 
@@ -145,19 +145,19 @@ impl Metrics {
     }
 
     /// Remembers that somebody asked for what should not be used any more.
-    pub fn deprecated(&self, request: &Counts<'_>) {
-        let Labels { group, version, resource, subresource, .. } = request.labels();
-        self.deprecated.with_label_values(&[group, version, resource, subresource, ""]).set(1);
+    pub fn deprecated(&self, resource: &GroupVersionResource, subresource: &str) {
+        let GroupVersionResource { group, version, resource } = resource;
+        self.deprecated.with_label_values(&[&**group, &**version, &**resource, subresource, ""]).set(1);
     }
 
     /// The page that a scraper reads.
-    pub fn page(&self, kinds: &Kinds, version: &Version, headers: &HeaderMap) -> Reply {
+    pub fn page(&self, state: &State<'_>, headers: &HeaderMap) -> Reply {
         let mut page = Vec::with_capacity(64 * 1024);
         let mut families = self.registry.gather();
         families.extend(prometheus::default_registry().gather());
         // Writing to a Vec cannot fail.
         let _ = TextEncoder::new().encode(&families, &mut page);
-        state::write(&mut page, kinds, version);
+        state.write(&mut page);
         process::write(&mut page);
         text(page, headers)
     }
@@ -274,8 +274,10 @@ mod tests {
     use http::Method;
     use http_body_util::BodyExt;
     use ironclad_api::params::Query;
+    use ironclad_engine::Kinds;
 
     use super::*;
+    use crate::version::Version;
 
     fn read(reply: Reply) -> String {
         let body = reply.into_body().collect().now_or_never().expect("at once").expect("a page").to_bytes();
@@ -309,11 +311,10 @@ mod tests {
         count(Method::PATCH, &format!("{deployments}/y/status?dryRun=All"), true, true);
         count(Method::POST, "/api/v1/namespaces/x/pods/y/exec", false, true);
         count(Method::DELETE, "/api/v1/pods", false, true);
-        let page = read(metrics.page(
-            &Kinds::default(),
-            &Version::new("0", "2026-01-01T00:00:00Z"),
-            &HeaderMap::new(),
-        ));
+        let version = Version::new("0", "2026-01-01T00:00:00Z");
+        let state =
+            State { kinds: &Kinds::default(), version: &version, api_services: &[], stored_bytes: Some(7) };
+        let page = read(metrics.page(&state, &HeaderMap::new()));
         let check = |line: &str| assert!(page.contains(line), "{line} is not in {page}");
         let list = r#"group="apps",resource="deployments",scope="namespace",subresource="",verb="LIST",version="v1""#;
         check(&format!(r#"apiserver_request_total{{code="200",component="apiserver",dry_run="",{list}}} 1"#));
@@ -335,6 +336,7 @@ mod tests {
         check(r#"resource="pods",scope="resource",subresource="exec",verb="CONNECT",version="v1"} 1"#);
         check(r#"resource="pods",scope="cluster",subresource="",verb="DELETE",version="v1"} 1"#);
         check(r#"apiserver_current_inflight_requests{request_kind="readOnly"} 0"#);
+        check(r#"apiserver_storage_size_bytes{storage_cluster_id="etcd-0"} 7"#);
         check("process_resident_memory_bytes ");
         check("process_cpu_seconds_total ");
         check(

@@ -15,7 +15,7 @@ use ironclad_client::{Request, Target};
 use ironclad_engine::{Context, SchemaRef, Served};
 
 use crate::connect;
-use crate::negotiate::accept::{Views, accept, accept_stream};
+use crate::negotiate::accept::{Views, accept, accept_stream, route as check_route};
 use crate::reply::Reply;
 use crate::request_info::{RequestInfo, ResourceInfo};
 use crate::server::Shared;
@@ -79,9 +79,16 @@ pub async fn serve(
         Ok(served) => served,
         Err(refusal) => return refusal.into_reply(),
     };
+    if served.deprecation().is_some() {
+        shared.metrics.deprecated(&served.gvr, &resource.subresource);
+        context.audit.lock().insert("k8s.io/deprecated".to_owned(), "true".to_owned());
+    }
     let asked = Asked { context, info, resource, query, served, parts };
     if let Err(refusal) = route::check(&asked) {
         return refusal.into_reply();
+    }
+    if asked.is_builtin() && !route::is_connect(&asked) {
+        check_route(&asked.parts.headers, matches!(&*info.verb, "list" | "watch" | "deletecollection"))?;
     }
     if route::is_connect(&asked) {
         return connect::serve(shared, asked, body).await;

@@ -1,8 +1,10 @@
 //! Paths that are not of resources.
 
 use http::{HeaderMap, Method};
+use ironclad_api::GroupResource;
 use ironclad_api::params::Query;
 use ironclad_api::status::Status;
+use ironclad_client::Cache;
 use serde_json::json;
 
 use crate::health::{self, not_found};
@@ -31,7 +33,7 @@ pub async fn serve(
         "" => Ok(reply::value(200, &indented, &json!({"paths": index(shared)}))),
         "/version" => Ok(reply::value(200, &indented, &shared.version)),
         "/configz" => Ok(configuration(shared)),
-        "/metrics" => Ok(shared.metrics.page(&shared.engine.registry().kinds(), &shared.version, headers)),
+        "/metrics" => Ok(figures(shared, headers)),
         "/metrics/slis" => Ok(metrics::slis(&shared.checks(), headers)),
         "/.well-known/openid-configuration" => {
             Ok(document(shared.oidc.as_ref().map(|oidc| &oidc.configuration), "application/json"))
@@ -67,6 +69,17 @@ fn document(value: Option<&serde_json::Value>, media_type: &'static str) -> Repl
         }
         None => not_found(),
     }
+}
+
+fn figures(shared: &Shared, headers: &HeaderMap) -> Reply {
+    let services = GroupResource::new("apiregistration.k8s.io", "apiservices");
+    let state = metrics::State {
+        kinds: &shared.engine.registry().kinds(),
+        version: &shared.version,
+        api_services: &shared.engine.cache().list(&services, None),
+        stored_bytes: shared.stored_bytes.as_ref().and_then(|bytes| bytes()),
+    };
+    shared.metrics.page(&state, headers)
 }
 
 /// What the program was told, by component.

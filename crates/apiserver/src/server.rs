@@ -10,6 +10,7 @@ use ironclad_auth::Authenticators;
 use ironclad_engine::{Authorizer, Engine, User};
 use ironclad_env::Env;
 use ironclad_pki::tls::{self, CertificateSlot, TlsError};
+use ironclad_traces::Tracer;
 use prometheus::Registry;
 use serde_json::Value;
 use thiserror::Error;
@@ -54,6 +55,9 @@ pub struct Oidc {
     pub keys: Value,
 }
 
+/// Looks up how many bytes there are; `None` if that cannot be told.
+pub type StoredBytes = Arc<dyn Fn() -> Option<u64> + Send + Sync>;
+
 /// What the server stands on.
 pub struct Parts {
     pub env: Env,
@@ -71,6 +75,10 @@ pub struct Parts {
     pub metrics: Registry,
     /// What `/configz` shows: without secrets.
     pub configuration: Value,
+    /// Without it, nothing is traced.
+    pub tracer: Option<Arc<Tracer>>,
+    /// Tells what the store takes of its disk.
+    pub stored_bytes: Option<StoredBytes>,
 }
 
 /// Why the server did not start. The message says what to do.
@@ -101,6 +109,8 @@ pub struct Shared {
     pub audit: Option<audit::Sinks>,
     pub discovery: Discovery,
     pub configuration: Value,
+    pub tracer: Option<Arc<Tracer>>,
+    pub stored_bytes: Option<StoredBytes>,
     pub openapi: OpenApi,
     pub streams: Arc<Streams>,
     /// Set when the server stops: streams end.
@@ -146,6 +156,8 @@ impl Server {
             checks,
             metrics,
             configuration,
+            tracer,
+            stored_bytes,
         } = parts;
         let path = audit.file.as_ref().map(|file| file.path.clone()).unwrap_or_default();
         let audit =
@@ -179,6 +191,8 @@ impl Server {
             audit,
             checks,
             configuration,
+            tracer,
+            stored_bytes,
         });
         tend_extensions(&shared);
         let tending = streams::tend(Arc::downgrade(&shared.streams), shared.stop.clone());

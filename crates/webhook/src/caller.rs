@@ -12,6 +12,7 @@ use ironclad_api::status::Response as Unreadable;
 use ironclad_api::{GroupResource, Status};
 use ironclad_env::{Env, EnvironmentExt};
 use ironclad_pki::tls::CertificateSlot;
+use ironclad_traces::TRACEPARENT;
 use parking_lot::Mutex;
 
 use crate::connection::Connections;
@@ -114,11 +115,21 @@ impl Caller {
             (path, query) => format!("{path}{query}"),
         };
         let url = format!("https://{}{target}", parts.authority);
-        let request = || self.request(&parts.authority, &target, body.clone());
+        let mut span = ironclad_traces::calling(if body.is_some() { "HTTP POST" } else { "HTTP GET" });
+        let trace = span.as_ref().map(|span| span.context().header());
+        let request = || self.request(&parts.authority, &target, body.clone(), trace.as_deref());
         // The URL must make a request before one is sent.
         request().map_err(|error| CallError::Unusable(format!("Unparsable URL: \"{url}\": {error}")))?;
         let call = self.exchange(&connections, || request().unwrap_or_default());
-        match self.env.timeout(deadline.duration(), call).await {
+        let answer = self.env.timeout(deadline.duration(), call).await;
+        if let Some(span) = &mut span {
+            span.text("http.url", url.as_str());
+            match &answer {
+                Some(Ok(answer)) => span.number("http.status_code", answer.code.into()),
+                _ => span.failed(),
+            }
+        }
+        match answer {
             Some(Ok(answer)) => answer.read(),
             Some(Err(why)) => Err(CallError::Transport { url, why }),
             None => Err(CallError::Transport { url, why: DEADLINE.to_owned() }),
@@ -157,6 +168,7 @@ impl Caller {
         authority: &str,
         target: &str,
         body: Option<Bytes>,
+        trace: Option<&str>,
     ) -> Result<Request<Full<Bytes>>, http::Error> {
         let method = if body.is_some() { Method::POST } else { Method::GET };
         let mut request = Request::builder()
@@ -167,6 +179,9 @@ impl Caller {
             .header(USER_AGENT, AGENT);
         if body.is_some() {
             request = request.header(CONTENT_TYPE, JSON);
+        }
+        if let Some(trace) = trace {
+            request = request.header(TRACEPARENT, trace);
         }
         if let Some(token) = &self.identity.bearer_token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));

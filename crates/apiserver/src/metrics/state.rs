@@ -1,19 +1,63 @@
 //! Figures that are looked up when somebody asks: how many objects there are, and which build this is.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
+use ironclad_api::Entry;
 use ironclad_engine::{Kind, Kinds};
 
 use crate::health::Check;
 use crate::version::Version;
 
-/// Appends them to the page.
-pub fn write(page: &mut Vec<u8>, kinds: &Kinds, version: &Version) {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = build_info(&mut text, version);
-    let _ = objects(&mut text, kinds);
-    page.extend_from_slice(text.as_bytes());
+/// What is looked at.
+pub struct State<'a> {
+    pub kinds: &'a Kinds,
+    pub version: &'a Version,
+    /// The `APIService` objects.
+    pub api_services: &'a [Arc<Entry>],
+    /// What the store takes of its disk.
+    pub stored_bytes: Option<u64>,
+}
+
+impl State<'_> {
+    /// Appends them to the page.
+    pub fn write(&self, page: &mut Vec<u8>) {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = build_info(&mut text, self.version);
+        let _ = objects(&mut text, self.kinds);
+        let _ = unavailable(&mut text, self.api_services);
+        if let Some(bytes) = self.stored_bytes {
+            let _ = stored(&mut text, bytes);
+        }
+        page.extend_from_slice(text.as_bytes());
+    }
+}
+
+fn stored(text: &mut String, bytes: u64) -> std::fmt::Result {
+    let name = "apiserver_storage_size_bytes";
+    writeln!(text, "# HELP {name} Size of the storage database file physically allocated in bytes.")?;
+    writeln!(text, "# TYPE {name} gauge")?;
+    // The one store there is has the name of upstream's first one: dashboards ask for it.
+    writeln!(text, "{name}{{storage_cluster_id=\"etcd-0\"}} {bytes}")
+}
+
+fn unavailable(text: &mut String, services: &[Arc<Entry>]) -> std::fmt::Result {
+    let name = "aggregator_unavailable_apiservice";
+    writeln!(
+        text,
+        "# HELP {name} Gauge of APIServices which are marked as unavailable broken down by APIService name."
+    )?;
+    writeln!(text, "# TYPE {name} gauge")?;
+    for service in services {
+        let object = service.object();
+        let conditions = object.0.get("status").and_then(|status| status.get("conditions"));
+        let available = conditions
+            .and_then(|conditions| conditions.as_array())
+            .is_some_and(|all| all.iter().any(|one| one["type"] == "Available" && one["status"] == "True"));
+        writeln!(text, "{name}{{name=\"{}\"}} {}", object.name(), u8::from(!available))?;
+    }
+    Ok(())
 }
 
 fn build_info(text: &mut String, version: &Version) -> std::fmt::Result {

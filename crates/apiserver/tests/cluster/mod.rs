@@ -30,8 +30,8 @@ use ironclad_pki::bundle::{self, Bundle, Description, NodeDescription};
 use ironclad_pki::tls::{self, CertificateSlot, Trust};
 use ironclad_pki::verify::CaPool;
 use ironclad_store::model::MemoryStore;
-use rustls::pki_types::ServerName;
 use ironclad_webhook::Patience;
+use rustls::pki_types::ServerName;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -93,7 +93,6 @@ pub async fn start() -> Cluster {
 
 /// With an audit log by this policy.
 pub async fn start_logging(policy: Policy) -> Cluster {
-    let env = RealEnv::shared();
     start_with(Setup { policy, ..Setup::default() }).await
 }
 
@@ -121,6 +120,7 @@ fn authorizer(text: &[u8], cache: Arc<dyn Cache>) -> Arc<dyn Authorizer> {
 }
 
 pub async fn start_with(setup: Setup) -> Cluster {
+    let env = RealEnv::shared();
     let folder = tempfile::tempdir().expect("a folder");
     let random = env.clone();
     let mut serial = move || {
@@ -147,8 +147,8 @@ pub async fn start_with(setup: Setup) -> Cluster {
     assert!(late.0.set(authorizer.clone()).is_ok());
 
     let (chain, key) = bundle.api_server.to_tls();
-    let config = Config {
     let log = audit::Settings::at(folder.path().join("audit/audit.log"));
+    let config = Config {
         listen: SocketAddr::new(LOCALHOST, 0),
         advertise: String::new(),
         identity: CertificateSlot::new(chain, key).expect("an identity"),
@@ -170,8 +170,10 @@ pub async fn start_with(setup: Setup) -> Cluster {
         backends: Some(backends(&bundle)),
         aggregation: Some(aggregation(&bundle)),
         checks: Vec::new(),
-        metrics: prometheus::Registry::new(),
         configuration: serde_json::json!({"clusterName": "test"}),
+        tracer: None,
+        stored_bytes: None,
+        metrics: prometheus::Registry::new(),
     };
     let server = Server::start(config, parts).await.expect("a server");
     let bundle = open(server.address.port(), &mut serial);
