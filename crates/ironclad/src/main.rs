@@ -5,6 +5,8 @@
 //! - [`cluster_objects`]: the objects that every cluster has.
 //! - [`config`], [`machine`]: what the user decided, and where the program finds itself.
 
+mod access;
+mod bootstrap_token;
 mod cli;
 mod cluster_objects;
 mod commands;

@@ -12,8 +12,12 @@ use ironclad_pki::bundle::FRONT_PROXY_USER;
 use ironclad_pki::certificate::CertificateError;
 use ironclad_pki::tls::{self, TlsError, Trust};
 use ironclad_pki::token::{self, VerificationKey};
+use ironclad_traces::{Service, Tracer};
+use ironclad_webhook::{Patience, Remote};
 
 use super::{Component, Context, Identities};
+use crate::access;
+use crate::config::AuditWebhook;
 use crate::failure::{Exit, Failure};
 use crate::health;
 use crate::service_addresses::ServiceAddresses;
@@ -68,7 +72,7 @@ fn config(context: &Context) -> Result<Config, Error> {
     })
 }
 
-fn audit(context: &Context) -> Result<Option<audit::Settings>, Error> {
+fn audit(context: &Context) -> Result<audit::Plan, Error> {
     let api = &context.config.api;
     let policy = match api.audit_policy.as_os_str().is_empty() {
         true => audit::Policy::default(),
@@ -79,8 +83,25 @@ fn audit(context: &Context) -> Result<Option<audit::Settings>, Error> {
             audit::Policy::parse(&text).map_err(|error| format!("{path} is no audit policy: {error}"))?
         }
     };
-    let settings = audit::Settings { policy, ..audit::Settings::at(context.config.log().join("audit.log")) };
-    Ok(api.audit.then_some(settings))
+    let file = api.audit.then(|| audit::Settings::at(context.config.log().join("audit.log")));
+    let webhook = match access::given(&api.audit_webhook.kubeconfig) {
+        Some(path) => Some(audit_webhook(&api.audit_webhook, Remote::load(context.env.clone(), path)?)),
+        None => None,
+    };
+    Ok(audit::Plan { policy, file, webhook })
+}
+
+fn audit_webhook(wanted: &AuditWebhook, remote: Remote) -> audit::webhook::Settings {
+    let usual = audit::webhook::Settings::new(remote);
+    audit::webhook::Settings {
+        buffer: wanted.buffer_size,
+        batch: wanted.batch_size,
+        wait: wanted.batch_wait,
+        per_second: wanted.throttle_qps,
+        burst: wanted.throttle_burst,
+        patience: Patience { first_wait: wanted.initial_backoff, ..usual.patience },
+        ..usual
+    }
 }
 
 /// What lets others verify service-account tokens.
@@ -101,7 +122,7 @@ fn parts(context: &Context) -> Result<Parts, Error> {
         authenticators: Authenticators {
             client_ca: bundle.cluster_ca.pool()?,
             tokens: context.made.tokens().clone(),
-            anonymous: true,
+            anonymous: context.made.anonymous().clone(),
         },
         front_proxy: Some(front_proxy(context)?),
         authorizer: context.made.authorizer().clone(),

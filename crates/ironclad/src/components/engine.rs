@@ -7,22 +7,27 @@ use ironclad_auth::authenticate::bootstrap_tokens::BootstrapTokens;
 use ironclad_auth::authenticate::legacy_service_account::LegacyServiceAccountTokens;
 use ironclad_auth::authenticate::service_account::ServiceAccountTokens;
 use ironclad_auth::authenticate::tokens::Tokens;
-use ironclad_auth::{AllRules, NodeAuthorizer, Rbac, Union, bootstrap};
+use ironclad_auth::bootstrap;
 use ironclad_client::{Cache, Deferred};
 use ironclad_engine::gate::TokenAuthenticator;
 use ironclad_engine::{Authorizer, Engine, Parts, Registry, ServerClient};
-use ironclad_env::BoxFuture;
+use ironclad_env::{BoxFuture, Task};
 use ironclad_kinds::Services;
 use ironclad_pki::token::{TokenSigner, TokenVerifier, VerificationKey};
 use ironclad_webhook::Caller;
 
 use super::{Component, Context};
+use crate::access::{self, Access};
 use crate::encryption_at_rest;
 use crate::failure::Failure;
 use crate::service_addresses::ServiceAddresses;
 use crate::token_issuer::Issuer;
 
-pub struct StartEngine;
+#[derive(Default)]
+pub struct StartEngine {
+    /// The files that are followed.
+    following: Vec<Task>,
+}
 
 impl Component for StartEngine {
     fn name(&self) -> &'static str {
@@ -30,36 +35,48 @@ impl Component for StartEngine {
     }
 
     fn start<'a>(&'a mut self, context: &'a mut Context) -> BoxFuture<'a, Result<String, Failure>> {
-        Box::pin(start(context))
+        Box::pin(async move {
+            let (detail, following) = start(context).await?;
+            self.following = following;
+            Ok(detail)
+        })
+    }
+
+    fn stop(&mut self) -> BoxFuture<'_, ()> {
+        self.following.iter().for_each(Task::abort);
+        Box::pin(std::future::ready(()))
     }
 }
 
 /// The engine is built from parts that read its cache: they get a deferred one, filled at the end.
-async fn start(context: &mut Context) -> Result<String, Failure> {
+async fn start(context: &mut Context) -> Result<(String, Vec<Task>), Failure> {
     let deferred = Arc::new(Deferred::default());
     let cache: Arc<dyn Cache> = deferred.clone();
     let roles = bootstrap::objects().map_err(|error| Failure::failed(error, ""))?;
-    let rbac = Rbac::new(cache.clone());
-    let node = Arc::new(NodeAuthorizer::new(cache.clone(), &roles));
-    let rules = AllRules::new(vec![node.clone(), rbac.clone()]);
-    let authorizer: Arc<dyn Authorizer> = Union::new(vec![node, rbac.clone()]);
+    let Access { chain, rbac, following } =
+        access::authorizer(&context.config, &context.env, &cache, &roles)?;
+    let authorizer: Arc<dyn Authorizer> = chain.clone();
+    let addresses = ServiceAddresses::new(context.env.clone(), cache.clone());
+    let caller = Caller::new(context.env.clone(), addresses);
     let verifier = verifier(context)?;
-    let tokens: Arc<dyn TokenAuthenticator> = Tokens::new(vec![
+    let audiences = verifier.api_audiences.clone();
+    let others = access::tokens(&context.config, &context.env, &caller, audiences.clone())?;
+    let mut known: Vec<Arc<dyn TokenAuthenticator>> = vec![
         LegacyServiceAccountTokens::new(cache.clone(), verifier.clone()),
-        ServiceAccountTokens::new(context.env.clone(), cache.clone(), verifier.clone()),
-        BootstrapTokens::new(context.env.clone(), cache.clone(), verifier.api_audiences),
-    ]);
+        ServiceAccountTokens::new(context.env.clone(), cache.clone(), verifier),
+        BootstrapTokens::new(context.env.clone(), cache.clone(), audiences),
+    ];
+    known.extend(others.authenticators);
+    let tokens: Arc<dyn TokenAuthenticator> = Tokens::new(known);
     let services = Services {
         authorizer: authorizer.clone(),
-        rules,
+        rules: chain,
         tokens: tokens.clone(),
         issuer: Arc::new(Issuer::new(context.env.clone(), context.config.token_issuer(), signer(context))),
         pod_network: context.config.pod_network(),
         service_network: context.config.service_network(),
     };
     let registry = Registry::new(ironclad_kinds::all(&services));
-    let addresses = ServiceAddresses::new(context.env.clone(), cache.clone());
-    let caller = Caller::new(context.env.clone(), addresses);
     let server = Arc::new(ServerClient::default());
     let outside = Outside {
         caller: caller.clone(),
@@ -83,7 +100,8 @@ async fn start(context: &mut Context) -> Result<String, Failure> {
     context.made.authorizer = Some(authorizer);
     context.made.tokens = Some(tokens);
     context.made.caller = Some(caller);
-    Ok(detail)
+    Ok((detail, others.following.into_iter().chain(following).collect()))
+    context.made.anonymous = Some(others.anonymous);
 }
 
 fn signer(context: &Context) -> TokenSigner {

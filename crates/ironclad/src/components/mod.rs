@@ -27,6 +27,9 @@ use std::sync::Arc;
 
 use ironclad_engine::{Authorizer, Engine};
 use ironclad_env::{BoxFuture, Env};
+use ironclad_client::Client;
+use ironclad_encryption::Encryption;
+use ironclad_auth::Anonymous;
 use ironclad_store::Store;
 use ironclad_webhook::Caller;
 
@@ -69,13 +72,14 @@ pub struct Made {
     pub caller: Option<Arc<Caller>>,
 }
 
+    pub anonymous: Option<Anonymous>,
 /// The control plane.
 pub fn server() -> Vec<Box<dyn Component>> {
     vec![
         Box::new(lock::Lock::default()),
         Box::new(identities::OpenIdentities::default()),
         Box::new(store::OpenStore),
-        Box::new(engine::StartEngine),
+        Box::new(engine::StartEngine::default()),
         Box::new(custom_resources::CustomResources::default()),
         Box::new(cluster_objects::ClusterObjects::default()),
         Box::new(api_server::ApiServer::default()),
@@ -181,6 +185,10 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    pub fn anonymous(&self) -> &Anonymous {
+        self.anonymous.as_ref().expect(ORDER)
+    }
+
     async fn the_control_plane_starts_in_its_order_once_and_stops() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut context = context(folder.path());

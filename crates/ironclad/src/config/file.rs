@@ -126,6 +126,24 @@ pub mod text_or_empty {
     }
 }
 
+/// A duration as Go writes it: `30s`, `2m`, `1h30m`.
+pub mod go_duration {
+    use std::time::Duration;
+
+    use ironclad_api::duration;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&duration::format(jiff::SignedDuration::try_from(*value).unwrap_or_default()))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(from)?;
+        let parsed = duration::parse(&text).map_err(Error::custom)?;
+        Duration::try_from(parsed).map_err(|_| Error::custom(format!("{text} is less than nothing")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,10 +157,22 @@ mod tests {
         check("dat: /x", "unknown key dat; did you mean data?");
         check(
             "api: {zzzzzz: 1}",
-            "unknown key api.zzzzzz; valid keys here are advertiseAddress, audit, auditPolicy, encryption, listen, names",
+            "unknown key api.zzzzzz; valid keys here are advertiseAddress, audit, auditPolicy, auditWebhook, authentication, authorization, encryption, listen, names, tokenWebhook, tracing",
         );
         check("network: {pods: nonsense}", "network.pods: invalid IP address syntax");
         check("node: {maxPods: many}", "node.maxPods: expected a number, found a text");
+        check(
+            "api: {auditWebhook: {batchWait: 5}}",
+            "api.auditWebhook.batchWait: expected a text, found a number",
+        );
+        check(
+            "api: {auditWebhook: {batchWait: 5 apples}}",
+            "api.auditWebhook.batchWait: time: unknown unit \" apples\" in duration \"5 apples\"",
+        );
+        check(
+            "api: {tokenWebhook: {version: v2}}",
+            "api.tokenWebhook.version: \"v2\" is no version of a review: it must be v1 or v1beta1",
+        );
         check("node: web", "node: expected a map, found a text");
         check("[]", "a configuration is a map of keys to values");
     }

@@ -10,8 +10,10 @@ mod overrides;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
+use ironclad_auth::ReviewVersion;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Exit, Failure};
@@ -43,12 +45,60 @@ pub struct Api {
     pub advertise_address: Option<IpAddr>,
     /// Further DNS names and addresses for the serving certificate.
     pub names: Vec<String>,
+    /// Who else issues tokens, and who gets in without credentials: an AuthenticationConfiguration of
+    /// `apiserver.config.k8s.io/v1`; empty: nobody else, and anybody where RBAC allows it. Issuers are read again when
+    /// the file changes.
+    pub authentication: PathBuf,
+    /// Tokens that a server elsewhere knows.
+    pub token_webhook: TokenWebhook,
+    /// Who is asked whether a request is allowed: an AuthorizationConfiguration of `apiserver.config.k8s.io/v1`;
+    /// empty: Node and RBAC. Read again when the file changes.
+    pub authorization: PathBuf,
     /// Whether requests are written to `log/audit.log` in the data folder.
     pub audit: bool,
     /// Which requests, and how much of them: a Policy of `audit.k8s.io/v1`; empty: metadata of all that matter.
     pub audit_policy: PathBuf,
+    /// A server elsewhere that is sent the same events.
+    pub audit_webhook: AuditWebhook,
+    /// Where traces of requests go: a TracingConfiguration of `apiserver.config.k8s.io/v1`; empty: nowhere.
+    pub tracing: PathBuf,
     /// An EncryptionConfiguration; empty: `encryption.yaml` in the data folder, made at the first start.
     pub encryption: PathBuf,
+}
+
+/// Upstream's `--authentication-token-webhook-*`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TokenWebhook {
+    /// A kubeconfig that says where the server is and how it knows us; empty: there is none.
+    pub kubeconfig: PathBuf,
+    /// The version of the TokenReview that it is sent: `v1` or `v1beta1`.
+    pub version: ReviewVersion,
+    /// How long its answers count.
+    #[serde(with = "file::go_duration")]
+    pub cache_ttl: Duration,
+}
+
+/// Upstream's `--audit-webhook-*`, in batch mode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct AuditWebhook {
+    /// A kubeconfig that says where the server is and how it knows us; empty: there is none.
+    pub kubeconfig: PathBuf,
+    /// Events that may wait; further ones are lost.
+    pub buffer_size: usize,
+    /// Events sent together.
+    pub batch_size: usize,
+    /// How long an event waits for others.
+    #[serde(with = "file::go_duration")]
+    pub batch_wait: Duration,
+    /// Batches in a second, on average; 0: as many as there are.
+    pub throttle_qps: u32,
+    /// Batches that may be sent at once after a pause.
+    pub throttle_burst: u32,
+    /// How long to wait before a batch is sent again, at first.
+    #[serde(with = "file::go_duration")]
+    pub initial_backoff: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,9 +153,35 @@ impl Default for Api {
         }
     }
 }
+            authentication: PathBuf::new(),
+            token_webhook: TokenWebhook::default(),
+            authorization: PathBuf::new(),
 
 impl Default for Network {
+            audit_webhook: AuditWebhook::default(),
     fn default() -> Self {
+            tracing: PathBuf::new(),
+        }
+    }
+}
+
+impl Default for TokenWebhook {
+    fn default() -> Self {
+        let (kubeconfig, version) = (PathBuf::new(), ReviewVersion::default());
+        Self { kubeconfig, version, cache_ttl: Duration::from_secs(120) }
+    }
+}
+
+impl Default for AuditWebhook {
+    fn default() -> Self {
+        Self {
+            kubeconfig: PathBuf::new(),
+            buffer_size: 10_000,
+            batch_size: 400,
+            batch_wait: Duration::from_secs(30),
+            throttle_qps: 10,
+            throttle_burst: 15,
+            initial_backoff: Duration::from_secs(10),
         let net = |a, b| Ipv4Net::new_assert(Ipv4Addr::new(a, b, 0, 0), 16);
         Self { pods: net(10, 244), services: net(10, 96), domain: "cluster.local".into() }
     }
