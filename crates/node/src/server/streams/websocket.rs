@@ -20,6 +20,9 @@ use crate::server::reply::{self, Reply};
 /// Greater messages end the connection.
 const MOST_BYTES: usize = 4 << 20;
 
+/// Every connection has such a buffer.
+const READ_AT_ONCE: usize = 32 * 1024;
+
 /// What waits for a client that does not read: one message (at its longest in base64), and answers to its pings.
 const MOST_UNSENT: usize = 2 * MOST_BYTES;
 
@@ -61,6 +64,7 @@ pub(super) async fn opened(upgrade: OnUpgrade) -> Option<Socket> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MOST_BYTES))
         .max_frame_size(Some(MOST_BYTES))
+        .read_buffer_size(READ_AT_ONCE)
         .max_write_buffer_size(MOST_UNSENT);
     Some(WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await)
 }
