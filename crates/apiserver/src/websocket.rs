@@ -69,6 +69,7 @@ async fn open(upgrade: OnUpgrade) -> Option<Socket> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE))
+        .read_buffer_size(MAX_MESSAGE)
         .max_write_buffer_size(MAX_UNSENT);
     Some(WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await)
 }
