@@ -1,19 +1,47 @@
 //! The keys that Secrets are stored with: those of the file that the configuration names, or of one that is made
-//! at the first start.
+//! at the first start. The file is followed: a changed one is used without a restart.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use ironclad_encryption::{Configuration, Encryption, standard};
-use ironclad_env::{Env, EnvironmentExt};
+use ironclad_env::{BoxFuture, Env, EnvironmentExt};
 
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
 
-/// Reads the keys, and makes them if there are none yet.
-pub fn open(config: &Config, env: &Env) -> Result<Encryption, Failure> {
+/// How long the start waits for key management services, without which stored objects may be unreadable.
+const SERVICES: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Reads the keys, makes them if there are none yet, and follows their file from then on.
+pub async fn start(config: &Config, env: &Env) -> Result<Arc<Encryption>, Failure> {
+    let (path, text, encryption) = open(config, env)?;
+    let end = env.elapsed() + SERVICES;
+    while let Err(why) = encryption.look().await {
+        if env.elapsed() >= end {
+            tracing::error!(why, "going on without a key management service");
+            break;
+        }
+        env.sleep(AGAIN).await;
+    }
+    encryption.tend();
+    let path: Arc<Path> = path.into();
+    let read = move || {
+        let path = path.clone();
+        let text = tokio::task::spawn_blocking(move || fs::read(path).ok());
+        Box::pin(async move { text.await.ok().flatten() }) as BoxFuture<'static, _>
+    };
+    encryption.follow(text, Box::new(read));
+    Ok(encryption)
+}
+
+/// The file's path, what it says, and what that gives.
+fn open(config: &Config, env: &Env) -> Result<(PathBuf, Vec<u8>, Arc<Encryption>), Failure> {
     let (path, own) = match config.api.encryption.as_os_str().is_empty() {
         true => (config.data.join("encryption.yaml"), true),
         false => (config.api.encryption.clone(), false),
@@ -30,7 +58,8 @@ pub fn open(config: &Config, env: &Env) -> Result<Encryption, Failure> {
         let what = format!("the encryption configuration {} is wrong: {error}", path.display());
         Failure::new(Exit::Usage, what, "")
     })?;
-    Ok(Encryption::new(configuration, env.clone()))
+    let encryption = Arc::new(Encryption::new(configuration, env.clone()));
+    Ok((path, text, encryption))
 }
 
 /// The name of the key is random, so that a value of a lost key is told from one of its successor.
@@ -70,7 +99,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let config = Config { data: folder.path().into(), ..Config::default() };
         let secrets = GroupResource::new("", "secrets");
-        let start = || open(&config, &RealEnv::shared()).unwrap_or_else(|failure| panic!("{failure}"));
+        let start = || open(&config, &RealEnv::shared()).unwrap_or_else(|failure| panic!("{failure}")).2;
         let sealed = start().seal(&secrets, b"/a", Bytes::from_static(b"{}")).expect("sealed");
         assert!(sealed.starts_with(b"k8s:enc:secretbox:v1:key-"));
         assert_eq!(start().open(&secrets, b"/a", sealed), Ok(Bytes::from_static(b"{}")));

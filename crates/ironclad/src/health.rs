@@ -6,12 +6,14 @@ use std::time::Duration;
 use ironclad_api::{GroupResource, ObjectKey};
 use ironclad_apiserver::Check;
 use ironclad_client::Cache;
+use ironclad_encryption::Encryption;
 use ironclad_engine::Engine;
 use ironclad_env::Env;
 use ironclad_store::Store;
 use parking_lot::Mutex;
 
 use crate::cluster_objects::LocalApiServices;
+use crate::components::Made;
 
 /// How long the cache may lag behind the store before something is wrong.
 const MOST_LAG: Duration = Duration::from_secs(10);
@@ -38,11 +40,13 @@ const STARTED: [&str; 17] = [
     "poststarthook/apiservice-status-remote-available-controller",
 ];
 
-/// The checks of a server with this store.
-pub fn checks(env: &Env, engine: &Arc<Engine>, store: &Arc<dyn Store>) -> Vec<Check> {
+/// The checks of a server that is made of these.
+pub fn checks(env: &Env, made: &Made) -> Vec<Check> {
+    let (engine, store) = (made.engine(), made.store());
     let cache: Arc<dyn Cache> = engine.cache();
     // The log is a file or the terminal; when neither can be written, nobody could be told.
     let mut checks = vec![Check::live("log", || Ok(())), storage(env.clone(), cache.clone(), store.clone())];
+    checks.push(keys(made.encryption().clone()));
     checks.push(informers(cache.clone(), &**store));
     checks.extend(STARTED.map(|name| Check::live(name, || Ok(()))));
     checks.push(Check::live("poststarthook/kube-apiserver-autoregistration", || Ok(())));
@@ -71,6 +75,11 @@ fn storage(env: Env, cache: Arc<dyn Cache>, store: Arc<dyn Store>) -> Check {
         }
         Ok(())
     })
+}
+
+/// The key management services that the encryption configuration names, if it names any.
+fn keys(encryption: Arc<Encryption>) -> Check {
+    Check::live("kms-providers", move || encryption.health())
 }
 
 /// Ready means that what was committed before the start is served.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ironclad_apiserver::{
-    Aggregation, Backends, Config, FrontProxy, Oidc, Parts, Server, StartError, Version, audit,
+    Aggregation, Backends, Config, FrontProxy, Oidc, Parts, Server, StartError, StoredBytes, Version, audit,
 };
 use ironclad_auth::Authenticators;
 use ironclad_env::BoxFuture;
@@ -128,9 +128,43 @@ fn parts(context: &Context) -> Result<Parts, Error> {
         authorizer: context.made.authorizer().clone(),
         backends: Some(backends(context)?),
         aggregation: Some(aggregation(context)),
-        checks: health::checks(&context.env, context.made.engine(), context.made.store()),
+        checks: health::checks(&context.env, &context.made),
         metrics: Default::default(),
+        configuration: configuration(context),
+        tracer: tracer(context)?,
+        stored_bytes: Some(stored_bytes(context.config.store())),
     })
+}
+
+/// What sends traces to the collector that the configuration names, if it names any.
+fn tracer(context: &Context) -> Result<Option<Arc<Tracer>>, Error> {
+    let Some(path) = access::given(&context.config.api.tracing) else { return Ok(None) };
+    let text = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let configuration = ironclad_traces::Configuration::parse(&text)
+        .map_err(|error| format!("{} is no tracing configuration: {error}", path.display()))?;
+    let service = Service {
+        name: "apiserver".into(),
+        instance: context.machine.node_name.clone(),
+        version: ironclad_api::version::GIT_VERSION.into(),
+    };
+    Ok(Some(Tracer::start(context.env.clone(), &configuration, service)))
+}
+
+/// The sizes of the store's files.
+fn stored_bytes(folder: std::path::PathBuf) -> StoredBytes {
+    Arc::new(move || {
+        let files = std::fs::read_dir(&folder).ok()?;
+        let sizes = files.map(|file| file?.metadata().map(|known| known.len()));
+        sizes.sum::<std::io::Result<u64>>().ok()
+    })
+}
+
+/// What the program was told; it names files and holds no secrets.
+fn configuration(context: &Context) -> serde_json::Value {
+    let mut configuration = serde_json::to_value(&*context.config).unwrap_or_default();
+    configuration["apiVersion"] = "ironclad.io/v1".into();
+    configuration["kind"] = "Configuration".into();
+    configuration
 }
 
 fn front_proxy(context: &Context) -> Result<FrontProxy, CertificateError> {

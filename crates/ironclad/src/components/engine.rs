@@ -88,7 +88,8 @@ async fn start(context: &mut Context) -> Result<(String, Vec<Task>), Failure> {
     let admission = Plugins::standard(context.env.clone(), cache, &outside);
     let store = context.made.store().clone();
     let mut parts = Parts::new(context.env.clone(), store, registry, authorizer.clone(), admission);
-    parts.at_rest = Arc::new(encryption_at_rest::open(&context.config, &context.env)?);
+    let encryption = encryption_at_rest::start(&context.config, &context.env).await?;
+    parts.at_rest = encryption.clone();
     let engine = Engine::start(parts).await.map_err(|error| {
         let next = "restore a backup of the store, or move it away to start empty";
         Failure::of("the cluster's state cannot be served", &error, next)
@@ -97,11 +98,12 @@ async fn start(context: &mut Context) -> Result<(String, Vec<Task>), Failure> {
     server.fill(&engine);
     let detail = format!("{} kinds", engine.registry().kinds().all().len());
     context.made.engine = Some(engine);
+    context.made.encryption = Some(encryption);
     context.made.authorizer = Some(authorizer);
     context.made.tokens = Some(tokens);
+    context.made.anonymous = Some(others.anonymous);
     context.made.caller = Some(caller);
     Ok((detail, others.following.into_iter().chain(following).collect()))
-    context.made.anonymous = Some(others.anonymous);
 }
 
 fn signer(context: &Context) -> TokenSigner {

@@ -8,7 +8,7 @@
 //!   the role fails: what had started is stopped again
 //! ```
 //!
-//! A component is one file and one line in [`server`] or [`up`]. What it makes for those after it goes into
+//! A component is one file and one line in [`server`], [`up`] or [`agent_alone`]. What it makes for those after it goes into
 //! [`Made`]; a test starts the first list, so that none asks for what nobody before it has made.
 
 pub mod agent;
@@ -18,18 +18,20 @@ mod controllers;
 mod custom_resources;
 mod engine;
 mod identities;
+pub mod join;
 mod lock;
 mod node_ready;
+mod nodes;
 mod scheduler;
 mod store;
 
 use std::sync::Arc;
 
-use ironclad_engine::{Authorizer, Engine};
-use ironclad_env::{BoxFuture, Env};
 use ironclad_client::Client;
 use ironclad_encryption::Encryption;
 use ironclad_auth::Anonymous;
+use ironclad_engine::{Authorizer, Engine};
+use ironclad_env::{BoxFuture, Env};
 use ironclad_store::Store;
 use ironclad_webhook::Caller;
 
@@ -67,12 +69,17 @@ pub struct Made {
     pub identities: Option<Arc<Identities>>,
     pub store: Option<Arc<dyn Store>>,
     pub engine: Option<Arc<Engine>>,
+    pub encryption: Option<Arc<Encryption>>,
     pub authorizer: Option<Arc<dyn Authorizer>>,
     pub tokens: Option<Arc<dyn ironclad_engine::gate::TokenAuthenticator>>,
+    pub anonymous: Option<Anonymous>,
     pub caller: Option<Arc<Caller>>,
+    /// This machine as a node.
+    pub membership: Option<agent::Membership>,
+    /// The API of another machine, as this node.
+    pub client: Option<Arc<dyn Client>>,
 }
 
-    pub anonymous: Option<Anonymous>,
 /// The control plane.
 pub fn server() -> Vec<Box<dyn Component>> {
     vec![
@@ -88,12 +95,25 @@ pub fn server() -> Vec<Box<dyn Component>> {
     ]
 }
 
-/// The control plane and this machine as its node.
-pub fn up() -> Vec<Box<dyn Component>> {
+/// The control plane and this machine as its nodes.
+pub fn up(nodes: u8) -> Vec<Box<dyn Component>> {
     let mut components = server();
-    components.push(Box::new(agent::StartAgent::default()));
+    components.push(Box::new(agent::StartAgent::with_segment(nodes > 1)));
     components.push(Box::new(node_ready::NodeReady));
+    if nodes > 1 {
+        components.push(Box::new(nodes::FurtherNodes::new(nodes)));
+    }
     components
+}
+
+/// This machine as a node of another one's cluster.
+pub fn agent_alone(given: join::Given) -> Vec<Box<dyn Component>> {
+    vec![
+        Box::new(lock::Lock::default()),
+        Box::new(join::Join::new(given)),
+        Box::new(agent::StartAgent::default()),
+        Box::new(node_ready::NodeReady),
+    ]
 }
 
 /// Components that have started, last one first to stop.
@@ -153,6 +173,10 @@ impl Made {
         self.engine.as_ref().expect(ORDER)
     }
 
+    pub fn encryption(&self) -> &Arc<Encryption> {
+        self.encryption.as_ref().expect(ORDER)
+    }
+
     pub fn authorizer(&self) -> &Arc<dyn Authorizer> {
         self.authorizer.as_ref().expect(ORDER)
     }
@@ -161,8 +185,16 @@ impl Made {
         self.tokens.as_ref().expect(ORDER)
     }
 
+    pub fn anonymous(&self) -> &Anonymous {
+        self.anonymous.as_ref().expect(ORDER)
+    }
+
     pub fn caller(&self) -> &Arc<Caller> {
         self.caller.as_ref().expect(ORDER)
+    }
+
+    pub fn membership(&self) -> &agent::Membership {
+        self.membership.as_ref().expect(ORDER)
     }
 }
 
@@ -185,10 +217,6 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    pub fn anonymous(&self) -> &Anonymous {
-        self.anonymous.as_ref().expect(ORDER)
-    }
-
     async fn the_control_plane_starts_in_its_order_once_and_stops() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut context = context(folder.path());

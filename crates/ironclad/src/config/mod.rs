@@ -109,6 +109,8 @@ pub struct Network {
     /// Where services have theirs. The first one is the API's, the tenth the DNS server's.
     pub services: Ipv4Net,
     pub domain: String,
+    /// What the nodes of this machine have among themselves, with `up --nodes`. The first address is the machine's.
+    pub nodes: Ipv4Net,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +126,10 @@ pub struct Node {
     pub listen: SocketAddr,
     /// The agent's folder, where CSI plugins look for it.
     pub root: PathBuf,
+    /// The folder of `pods` and `containers`, where log collectors look for containers' logs.
+    pub logs: PathBuf,
+    /// The cgroup that holds all pods.
+    pub cgroup: String,
 }
 
 // === impl Default ===
@@ -147,19 +153,13 @@ impl Default for Api {
             listen: any(6443),
             advertise_address: None,
             names: Vec::new(),
-            audit: true,
-            audit_policy: PathBuf::new(),
-            encryption: PathBuf::new(),
-        }
-    }
-}
             authentication: PathBuf::new(),
             token_webhook: TokenWebhook::default(),
             authorization: PathBuf::new(),
-
-impl Default for Network {
+            audit: true,
+            audit_policy: PathBuf::new(),
             audit_webhook: AuditWebhook::default(),
-    fn default() -> Self {
+            encryption: PathBuf::new(),
             tracing: PathBuf::new(),
         }
     }
@@ -182,8 +182,15 @@ impl Default for AuditWebhook {
             throttle_qps: 10,
             throttle_burst: 15,
             initial_backoff: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for Network {
+    fn default() -> Self {
         let net = |a, b| Ipv4Net::new_assert(Ipv4Addr::new(a, b, 0, 0), 16);
-        Self { pods: net(10, 244), services: net(10, 96), domain: "cluster.local".into() }
+        let nodes = Ipv4Net::new_assert(Ipv4Addr::new(10, 245, 0, 0), 24);
+        Self { pods: net(10, 244), services: net(10, 96), domain: "cluster.local".into(), nodes }
     }
 }
 
@@ -196,6 +203,8 @@ impl Default for Node {
             max_pods: 110,
             listen: any(10250),
             root: "/var/lib/kubelet".into(),
+            logs: "/var/log".into(),
+            cgroup: "/kubepods".into(),
         }
     }
 }
@@ -232,10 +241,23 @@ impl Config {
         if services.prefix_len() > 24 {
             return Err(format!("network.services ({services}) is too small: it must be a /24 or larger"));
         }
-        for (key, folder) in [("data", &self.data), ("run", &self.run), ("node.root", &self.node.root)] {
+        if self.network.nodes.prefix_len() > 29 {
+            return Err(format!("network.nodes ({}) is too small", self.network.nodes));
+        }
+        let folders = [
+            ("data", &self.data),
+            ("run", &self.run),
+            ("node.root", &self.node.root),
+            ("node.logs", &self.node.logs),
+        ];
+        for (key, folder) in folders {
             if !folder.is_absolute() || folder.parent().is_none() {
                 return Err(format!("{key} ({}) must be the absolute path of a folder", folder.display()));
             }
+        }
+        let cgroup = self.node.cgroup.strip_prefix('/').unwrap_or_default();
+        if cgroup.is_empty() || cgroup.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err(format!("node.cgroup ({}) must be the path of a cgroup", self.node.cgroup));
         }
         if !matches!(self.node.runtime.as_str(), "auto" | "own") && !self.node.runtime.starts_with('/') {
             return Err(format!(
@@ -276,6 +298,11 @@ impl Config {
         let ip = self.api.listen.ip();
         let host = if ip.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { ip };
         format!("https://{}", SocketAddr::new(host, self.api.listen.port()))
+    }
+
+    /// Who this machine is in a cluster that it has joined.
+    pub fn identity(&self) -> PathBuf {
+        self.data.join("agent")
     }
 
     pub fn store(&self) -> PathBuf {
