@@ -33,6 +33,8 @@ pub enum Command {
     Down(down::Arguments),
     Reset(reset::Arguments),
     Server(server::Arguments),
+    Agent(agent::Arguments),
+    Token(token::Arguments),
     Kubeconfig(kubeconfig::Arguments),
     Image(image::Arguments),
     Bench(Box<bench::Arguments>),

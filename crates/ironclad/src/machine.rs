@@ -28,6 +28,12 @@ impl Machine {
         Ok(Self { hostname, node_name, addresses: ironclad_node::primary_addresses() })
     }
 
+    /// A machine whose Node has a name of its own is called so by everybody, as upstream's `--hostname-override`
+    /// has it: several nodes of one machine are not the same host to the scheduler.
+    pub fn under_its_name(self) -> Self {
+        Self { hostname: self.node_name.clone(), ..self }
+    }
+
     /// The address that others reach the API by.
     pub fn api_address(&self, config: &Config) -> IpAddr {
         let listen = config.api.listen.ip();

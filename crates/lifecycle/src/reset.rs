@@ -25,6 +25,8 @@ pub struct Traces {
     pub containerd: [PathBuf; 2],
     /// Where kernel settings from before are kept.
     pub settings: PathBuf,
+    /// Further nodes of this machine.
+    pub nodes: Vec<String>,
 }
 
 /// What there is of a cluster on this machine.
@@ -32,6 +34,7 @@ pub struct Traces {
 pub struct Facts {
     /// The process of Ironclad.
     pub running: Option<i32>,
+    pub nodes: Vec<String>,
     pub containerd: Option<PathBuf>,
     pub links: Vec<String>,
     pub table: Option<String>,
@@ -45,6 +48,7 @@ pub struct Facts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     EndIronclad { pid: i32 },
+    RemoveNode { name: String },
     EndPods { containerd: PathBuf },
     RemoveTables { name: String },
     RemoveLink { name: String },
@@ -60,6 +64,7 @@ pub fn look(traces: &Traces, running: Option<i32>) -> Facts {
     let [data, _] = &traces.containerd;
     Facts {
         running,
+        nodes: traces.nodes.clone(),
         containerd: traces.containerd.iter().any(|folder| folder.exists()).then(|| data.clone()),
         links: traces
             .links
@@ -96,6 +101,7 @@ fn has_cgroup(path: &str) -> bool {
 pub fn plan(facts: &Facts) -> Vec<Step> {
     let mut steps = Vec::new();
     steps.extend(facts.running.map(|pid| Step::EndIronclad { pid }));
+    steps.extend(facts.nodes.iter().cloned().map(|name| Step::RemoveNode { name }));
     steps.extend(facts.containerd.clone().map(|containerd| Step::EndPods { containerd }));
     steps.extend(facts.table.clone().map(|name| Step::RemoveTables { name }));
     steps.extend(facts.links.iter().cloned().map(|name| Step::RemoveLink { name }));
@@ -109,7 +115,7 @@ pub fn plan(facts: &Facts) -> Vec<Step> {
 impl Step {
     /// Whether the node agent's own reset carries it out.
     pub fn is_the_nodes(&self) -> bool {
-        !matches!(self, Self::EndIronclad { .. } | Self::RemoveFolder { .. })
+        !matches!(self, Self::EndIronclad { .. } | Self::RemoveNode { .. } | Self::RemoveFolder { .. })
     }
 }
 
@@ -117,6 +123,9 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::EndIronclad { pid } => write!(f, "end Ironclad (process {pid})"),
+            Self::RemoveNode { name } => {
+                write!(f, "take the further node {name} away: its pods, its network, its data")
+            }
             Self::EndPods { containerd } => {
                 write!(f, "end all pods and the containerd of {}", containerd.display())
             }
@@ -164,6 +173,7 @@ mod tests {
     fn what_uses_a_thing_goes_before_it() {
         let facts = Facts {
             running: Some(7),
+            nodes: vec!["host-2".into()],
             containerd: Some("/d/containerd".into()),
             links: vec!["ironclad0".into()],
             table: Some("ironclad".into()),
@@ -177,6 +187,7 @@ mod tests {
             lines,
             [
                 "end Ironclad (process 7)",
+                "take the further node host-2 away: its pods, its network, its data",
                 "end all pods and the containerd of /d/containerd",
                 "remove the nf_tables tables ironclad",
                 "remove the interface ironclad0",

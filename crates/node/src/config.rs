@@ -38,6 +38,8 @@ pub struct AgentConfig {
     pub dns_program: Option<PathBuf>,
     /// Whether to set the pod network up (CNI configuration, kernel settings, routes).
     pub pod_network: bool,
+    /// The network of further nodes on this machine, which leave it under this node's address.
+    pub segment: Option<IpNet>,
     /// Whether to make services reachable (nf_tables).
     pub service_proxy: bool,
 }

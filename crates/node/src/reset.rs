@@ -14,7 +14,7 @@ use ironclad_runtime::USUAL_SOCKETS;
 
 use crate::cgroups::Cgroups;
 use crate::config::{Names, Paths, RuntimeChoice};
-use crate::network::{self, links, sysctl};
+use crate::network::{self, links, routes, sysctl};
 use crate::volumes::mounts;
 use crate::{dns, runtime};
 
@@ -53,6 +53,7 @@ impl Reset {
         self.end_pods(&mut report).await;
         self.end_own_runtime(&mut report).await;
         self.remove_tables(&mut report).await;
+        report.note("removed the routes to other nodes' pods", routes::remove_all().await);
         for link in [&self.names.dns_link, &self.names.bridge] {
             report.note(&format!("removed the interface {link}"), links::remove(link).await);
         }

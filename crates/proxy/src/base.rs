@@ -148,7 +148,8 @@ fn add_masquerading(table: &mut Table, family: Family, node: &NodeFacts) {
         Rule::new([marked, Statement::MarkXor(MASQUERADE_MARK), masquerade()]),
         Rule::commented("a pod to itself, through its service", [translated, hairpin, masquerade()]),
     ];
-    for net in node.unmasqueraded(family).iter().flat_map(|_| node.cluster_cidrs(family)) {
+    let sources = |_| node.cluster_cidrs(family).chain(node.behind(family));
+    for net in node.unmasqueraded(family).iter().flat_map(sources) {
         let near = node.unmasqueraded(family).unwrap_or_default();
         let from_pod = Statement::when(Field::SourceAddr, Test::Within(net));
         let far = outside(Field::DestAddr, near.into_iter().chain([multicast(family)]));

@@ -22,6 +22,8 @@ pub struct NodeFacts {
     pub service_cidrs: Vec<IpNet>,
     pub node_ports: NodePortAddresses,
     pub pod_masquerade: PodMasquerade,
+    /// Networks besides the pods' that leave under the node's address where pods do.
+    pub behind: Vec<IpNet>,
     /// Masquerade all traffic to cluster IPs, not only that from outside.
     pub masquerade_all: bool,
 }
@@ -51,6 +53,10 @@ pub enum PodMasquerade {
 impl NodeFacts {
     pub(crate) fn cluster_cidrs(&self, family: Family) -> impl Iterator<Item = IpNet> {
         of_family(&self.cluster_cidrs, family)
+    }
+
+    pub(crate) fn behind(&self, family: Family) -> impl Iterator<Item = IpNet> {
+        of_family(&self.behind, family)
     }
 
     pub(crate) fn service_cidrs(&self, family: Family) -> impl Iterator<Item = IpNet> {

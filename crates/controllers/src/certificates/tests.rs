@@ -107,7 +107,9 @@ fn kubelets_that_may_are_approved() {
 /// The cluster: `n1` at 10.0.0.1, `n2` at 10.0.0.2, the API server at 10.0.0.9 and 10.96.0.1.
 fn cluster() -> World {
     let world = World::new(Only("", ""));
-    for (name, ip) in [("n1", "10.0.0.1"), ("n2", "10.0.0.2"), ("n3", "10.0.0.2"), ("n4", "10.0.0.9"), ("n5", "10.96.0.1")] {
+    for (name, ip) in
+        [("n1", "10.0.0.1"), ("n2", "10.0.0.2"), ("n3", "10.0.0.2"), ("n4", "10.0.0.9"), ("n5", "10.96.0.1")]
+    {
         let addresses = json!([{"type": "InternalIP", "address": ip}, {"type": "Hostname", "address": name}]);
         let node = json!({
             "apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "status": {"addresses": addresses},
@@ -133,8 +135,7 @@ fn a_node_gets_a_serving_certificate_for_its_own_addresses_only() {
         let ips = ips.iter().map(|ip| (*ip).into()).collect();
         let template = Template::node_serving(node, dns.clone(), ips);
         let usages = json!(["digital signature", "server auth"]);
-        let plan =
-            cluster().plan_for(user, &template, "kubernetes.io/kubelet-serving", usages, json!({}));
+        let plan = cluster().plan_for(user, &template, "kubernetes.io/kubelet-serving", usages, json!({}));
         let written = only_write(&plan).map(|(part, _)| part);
         assert_eq!(written, approved.then_some("approval"), "{user} {node} {dns:?}");
     };

@@ -4,6 +4,7 @@ mod changing;
 mod extending;
 mod faults;
 mod guestbook;
+mod nodes;
 mod reading;
 mod rollout;
 mod spdy;
@@ -94,4 +95,6 @@ pub const ALL: &[Test] = &[
     // the end
     test("reset_says_what_it_would_do", stop::plan),
     always(LAST, stop::reset),
+    // several nodes, on the machine as it was
+    test("two_nodes_of_one_machine_are_a_cluster_and_leave_nothing", nodes::two),
 ];

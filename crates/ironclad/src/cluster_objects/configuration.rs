@@ -6,11 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::{Wanted, config_map};
 use crate::config::Config;
+use crate::node_configuration::NodeConfiguration;
 
 pub fn config_maps(config: &Config, api_url: &str, bundle: &Bundle) -> Result<Vec<Wanted>, String> {
     Ok(vec![
         config_map("kube-public", "cluster-info", cluster_info(config, api_url, bundle)?),
         config_map("kube-system", "extension-apiserver-authentication", authentication(bundle)),
+        config_map("kube-system", NodeConfiguration::NAME, NodeConfiguration::of(config).to_data()),
     ])
 }
 

@@ -5,6 +5,7 @@ use ironclad_lifecycle::instance;
 use super::one_thread;
 use crate::cli::Settings;
 use crate::failure::Failure;
+use crate::nodes;
 
 /// Stop Ironclad; pods, services and names go on
 ///
@@ -23,11 +24,19 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = arguments.settings.load()?;
     let failed = |error| Failure::of("Ironclad cannot be stopped", &error, "are you root?");
-    let Some(holder) = instance::running(&config.run).map_err(failed)? else {
+    let holder = instance::running(&config.run).map_err(failed)?;
+    let grace = Duration::from_secs(arguments.grace);
+    let ended = one_thread()?.block_on(async {
+        if let Some(holder) = &holder {
+            holder.end(grace).await?;
+        }
+        // Of a process that was killed they live on.
+        nodes::end_left(&config, grace).await
+    });
+    if ended.map_err(failed)? == 0 && holder.is_none() {
         eprintln!("Ironclad is not running.");
         return Ok(());
-    };
-    one_thread()?.block_on(holder.end(Duration::from_secs(arguments.grace))).map_err(failed)?;
+    }
     eprintln!("Ironclad is stopped. Pods and services go on.\n");
     eprintln!("  ironclad up       takes them over again");
     eprintln!("  ironclad reset    ends them and leaves the machine as it was");

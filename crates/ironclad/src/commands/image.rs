@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::{one_thread, print};
 use crate::cli::{Output, Settings};
+use crate::config::Config;
 use crate::failure::{Exit, Failure};
+use crate::nodes;
 
 mod runtime;
 
@@ -45,18 +47,30 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 async fn import(archives: &[PathBuf], settings: &Settings) -> Result<(), Failure> {
-    let runtime = runtime::find(&settings.load()?).await?;
-    let cri = runtime.client();
-    for archive in archives {
-        let names =
-            runtime.importer().import(&cri, archive).await.map_err(|error| {
-                Failure::of(&format!("{} was not imported", archive.display()), &error, "")
-            })?;
-        for name in names {
-            print(&name)?;
-        }
+    let config = settings.load()?;
+    for name in import_into(&config, archives).await? {
+        print(&name)?;
+    }
+    for place in nodes::places(&config, "") {
+        import_into(&place.config, archives).await?;
     }
     Ok(())
+}
+
+/// Into the runtime of one node. Returns the images' names.
+async fn import_into(config: &Config, archives: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    let runtime = runtime::find(config).await?;
+    let cri = runtime.client();
+    let mut names = Vec::new();
+    for archive in archives {
+        let imported = runtime.importer().import(&cri, archive).await;
+        names.extend(
+            imported.map_err(|error| {
+                Failure::of(&format!("{} was not imported", archive.display()), &error, "")
+            })?,
+        );
+    }
+    Ok(names)
 }
 
 async fn list(output: Output, settings: &Settings) -> Result<(), Failure> {

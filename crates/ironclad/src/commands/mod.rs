@@ -1,5 +1,6 @@
 //! The commands, one file each: `Arguments` and `run`.
 
+pub mod agent;
 pub mod bench;
 pub mod completion;
 pub mod down;
@@ -8,6 +9,7 @@ pub mod internal;
 pub mod kubeconfig;
 pub mod reset;
 pub mod server;
+pub mod token;
 pub mod up;
 pub mod version;
 
@@ -22,6 +24,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Up(arguments) => up::run(&arguments, verbose),
         Command::Server(arguments) => server::run(&arguments, verbose),
+        Command::Agent(arguments) => agent::run(&arguments, verbose),
         Command::Internal(arguments) => internal::run(arguments),
         other => {
             logging::start_quiet(verbose);
@@ -33,7 +36,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
                 Command::Version(arguments) => version::run(&arguments),
                 Command::Bench(arguments) => bench::run(&arguments),
                 Command::Completion(arguments) => completion::run(&arguments),
-                Command::Up(_) | Command::Server(_) | Command::Internal(_) => Ok(()),
+                Command::Token(arguments) => token::run(&arguments),
+                Command::Up(_) | Command::Server(_) | Command::Agent(_) | Command::Internal(_) => Ok(()),
             }
         }
     }

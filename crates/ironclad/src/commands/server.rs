@@ -11,5 +11,6 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, verbose: u8) -> Result<(), Failure> {
-    serve(&arguments.settings, Role::Server, crate::progress::Progress::detect(), verbose)
+    let progress = crate::progress::Progress::detect();
+    serve(&arguments.settings, Role::Server, crate::components::server(), progress, verbose)
 }

@@ -1,6 +1,6 @@
 //! `up`: in the foreground, or by a child that outlives this process.
 
-mod detach;
+pub mod detach;
 mod preflight;
 
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::logging;
 use crate::machine::Machine;
+use crate::nodes;
 use crate::progress::Progress;
 
 /// Start a cluster on this machine and wait until it is ready
@@ -24,11 +25,16 @@ use crate::progress::Progress;
 #[command(after_help = "Examples:
   ironclad up                        in the foreground
   ironclad up --detach               in the background; stop it with: ironclad down
+  ironclad up --nodes 2              two nodes on this machine
   ironclad up --node-name edge-1 --pod-network 10.42.0.0/16")]
 pub struct Arguments {
     /// Run in the background, and return when the node is ready
     #[arg(short, long)]
     detach: bool,
+    /// Nodes on this machine, each further one in a network namespace with a containerd of its own; for trying
+    /// things out [default: as many as there were, at first 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(nodes::MOST)))]
+    nodes: Option<u8>,
     /// Tell progress to the process that started this one
     #[arg(long, hide = true, conflicts_with = "detach")]
     report: bool,
@@ -41,30 +47,43 @@ pub struct Arguments {
 pub enum Role {
     Server,
     Up,
+    Agent,
 }
 
 impl Role {
-    fn components(self) -> Vec<Box<dyn Component>> {
-        match self {
-            Self::Server => components::server(),
-            Self::Up => components::up(),
-        }
+    /// Whether pods run on this machine.
+    pub fn is_node(self) -> bool {
+        matches!(self, Self::Up | Self::Agent)
+    }
+
+    fn is_server(self) -> bool {
+        matches!(self, Self::Up | Self::Server)
     }
 }
+
+/// The parts of a role.
+pub type Parts = Vec<Box<dyn Component>>;
 
 pub fn run(arguments: &Arguments, verbose: u8) -> Result<(), Failure> {
     if arguments.detach {
-        return detach::run(&arguments.settings);
+        return detach::run(&arguments.settings, Role::Up);
     }
     let progress = if arguments.report { Progress::Parent } else { Progress::detect() };
-    serve(&arguments.settings, Role::Up, progress, verbose)
+    let nodes = nodes::count(&arguments.settings.load()?, arguments.nodes);
+    serve(&arguments.settings, Role::Up, components::up(nodes), progress, verbose)
 }
 
 /// Runs a role until it is told to stop.
-pub fn serve(settings: &Settings, role: Role, progress: Progress, verbose: u8) -> Result<(), Failure> {
+pub fn serve(
+    settings: &Settings,
+    role: Role,
+    parts: Parts,
+    progress: Progress,
+    verbose: u8,
+) -> Result<(), Failure> {
     let result = settings.load().and_then(|config| {
         let runtime = many_threads()?;
-        let served = runtime.block_on(serve_config(config, role, &progress, verbose));
+        let served = runtime.block_on(serve_config(config, role, parts, &progress, verbose));
         // What still runs is cut off: everything that must end in order has.
         runtime.shutdown_background();
         served
@@ -75,11 +94,20 @@ pub fn serve(settings: &Settings, role: Role, progress: Progress, verbose: u8) -
     result
 }
 
-async fn serve_config(config: Config, role: Role, progress: &Progress, verbose: u8) -> Result<(), Failure> {
+async fn serve_config(
+    config: Config,
+    role: Role,
+    parts: Parts,
+    progress: &Progress,
+    verbose: u8,
+) -> Result<(), Failure> {
     let env = RealEnv::shared();
     let step = progress.begin("this machine");
     preflight::check(&config, role, env.now()).await?;
-    let machine = Machine::look(&config)?;
+    let machine = match role {
+        Role::Agent => Machine::look(&config)?.under_its_name(),
+        Role::Server | Role::Up => Machine::look(&config)?,
+    };
     step.done(&machine.node_name);
     logging::start(&config.log(), verbose)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), commit = env!("IRONCLAD_COMMIT"), ?role, "starting");
@@ -87,7 +115,7 @@ async fn serve_config(config: Config, role: Role, progress: &Progress, verbose: 
     let mut stop = Stop::listen()?;
     let mut context = Context { env, config: Arc::new(config), machine, made: Made::default() };
     let started = tokio::select! {
-        started = Started::start(role.components(), &mut context, progress) => started?,
+        started = Started::start(parts, &mut context, progress) => started?,
         () = stop.asked() => return Ok(()),
     };
     let took = context.env.elapsed().saturating_sub(began);
@@ -96,7 +124,7 @@ async fn serve_config(config: Config, role: Role, progress: &Progress, verbose: 
     stop.asked().await;
     let step = progress.begin("stopping");
     tokio::select! {
-        () = started.stop() => step.done(if role == Role::Up { "pods run on" } else { "" }),
+        () = started.stop() => step.done(if role.is_node() { "pods run on" } else { "" }),
         () = stop.asked() => {}
     }
     tracing::info!("stopped");
@@ -105,7 +133,11 @@ async fn serve_config(config: Config, role: Role, progress: &Progress, verbose: 
 
 fn next_steps(config: &Config, role: Role, took: std::time::Duration) -> String {
     let kubeconfig = config.admin_kubeconfig();
-    let what = if role == Role::Up { "The cluster is ready" } else { "The control plane is ready" };
+    let what = match role {
+        Role::Up => "The cluster is ready",
+        Role::Server => "The control plane is ready",
+        Role::Agent => return format!("This machine is a node after {:.1} s.\n", took.as_secs_f64()),
+    };
     format!(
         "{what} after {:.1} s. Next:\n\n  export KUBECONFIG={}\n  kubectl get nodes\n",
         took.as_secs_f64(),

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ironclad_env::{BoxFuture, Env, Task};
+use ironclad_node::ApiAccess;
 use ironclad_pki::bundle::{self, Bundle, BundleError, Description, Identity, NodeDescription};
-use ironclad_pki::tls::{CertificateSlot, TlsError};
+use ironclad_pki::certificate::CertificateError;
+use ironclad_pki::tls::{CertificateSlot, TlsError, Trust};
 
+use super::agent::Membership;
 use super::{Component, Context};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::machine::Machine;
+use crate::node_configuration::NodeConfiguration;
 
 /// How often certificates are looked at while the program runs. They are renewed weeks before their end.
 const RENEW_EVERY: Duration = Duration::from_secs(12 * 3600);
@@ -76,6 +80,9 @@ impl OpenIdentities {
             .map_err(|error| Failure::of("the cluster's certificates cannot be used", &error, next))?;
         let renewal = renew(context.env.clone(), wanted, node, slots.clone());
         self.0 = Some(context.env.spawn("certificates", Box::pin(renewal)));
+        context.made.membership = Some(membership(&context.config, &bundle, &slots).map_err(|error| {
+            Failure::of("the cluster's CA cannot be used", &error, "restore pki/ca.crt from a backup")
+        })?);
         context.made.identities = Some(Arc::new(Identities { bundle, slots }));
         Ok(match changes.len() {
             0 => String::new(),
@@ -133,6 +140,22 @@ fn description(config: &Config, machine: &Machine) -> Description {
         server_ips: unique(server_ips),
         nodes: vec![node],
     }
+}
+
+/// This machine as a node of its own cluster.
+fn membership(config: &Config, bundle: &Bundle, slots: &Slots) -> Result<Membership, CertificateError> {
+    let roots = bundle.cluster_ca.trusted.iter().map(|ca| ca.der().clone()).collect();
+    Ok(Membership {
+        api: ApiAccess {
+            url: config.local_url(),
+            trust: Trust::Roots(roots),
+            identity: slots.node_client.clone(),
+        },
+        serving: slots.node_serving.clone(),
+        client_ca: bundle.cluster_ca.pool()?,
+        cluster: NodeConfiguration::of(config).to_network(),
+        served: None,
+    })
 }
 
 fn unique<T: PartialEq>(values: Vec<T>) -> Vec<T> {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ironclad_api::{GroupResource, ObjectKey};
-use ironclad_client::Cache;
+use ironclad_api::{GroupResource, GroupVersionResource, ObjectKey};
+use ironclad_client::{Cache, Request, Target};
 use ironclad_env::{BoxFuture, EnvironmentExt};
 use serde_json::Value;
 
@@ -12,6 +12,10 @@ use crate::failure::{Exit, Failure};
 
 const LIMIT: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(10);
+/// Where it takes a call.
+const REMOTE_POLL: Duration = Duration::from_millis(200);
+/// How long the serving certificate may take; without it the node runs pods, but nobody reads their logs.
+const APPROVAL: Duration = Duration::from_secs(30);
 
 pub struct NodeReady;
 
@@ -22,20 +26,27 @@ impl Component for NodeReady {
 
     fn start<'a>(&'a mut self, context: &'a mut Context) -> BoxFuture<'a, Result<String, Failure>> {
         Box::pin(async move {
-            let cache = context.made.engine().cache();
             let name = context.machine.node_name.clone();
-            let env = context.env.clone();
+            let poll = if context.made.engine.is_some() { POLL } else { REMOTE_POLL };
             let ready = async {
-                while !matches!(condition(&*cache, &name), Condition::Ready) {
-                    env.sleep(POLL).await;
+                while !matches!(condition(context).await, Condition::Ready) {
+                    context.env.sleep(poll).await;
                 }
             };
             match context.env.timeout(LIMIT, ready).await {
-                Some(()) => Ok(name),
-                None => Err(late(&condition(&*cache, &name), context)),
+                Some(()) if is_believed(context).await => Ok(name),
+                Some(()) => Ok(format!("{name}; its serving certificate awaits approval: kubectl get csr")),
+                None => Err(late(&condition(context).await, context)),
             }
         })
     }
+}
+
+/// Whether the API server believes the agent's server, or comes to soon.
+async fn is_believed(context: &Context) -> bool {
+    let Some(mut served) = context.made.membership().served.clone() else { return true };
+    let believed = async move { served.wait_for(|served| *served).await.is_ok() };
+    context.env.timeout(APPROVAL, believed).await.unwrap_or(false)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -47,12 +58,19 @@ enum Condition {
     Ready,
 }
 
-fn condition(cache: &dyn Cache, node: &str) -> Condition {
-    let nodes = GroupResource::new("", "nodes");
-    match cache.get(&nodes, &ObjectKey::cluster(node)) {
-        None => Condition::Absent,
-        Some(entry) => read(entry.object().at(&["status", "conditions"])),
-    }
+/// As the server's own cache has the Node, or as a server elsewhere answers.
+async fn condition(context: &Context) -> Condition {
+    let nodes = GroupVersionResource::new("", "v1", "nodes");
+    let key = ObjectKey::cluster(context.machine.node_name.as_str());
+    let object = match (&context.made.engine, &context.made.client) {
+        (Some(engine), _) => {
+            let resource: GroupResource = nodes.group_resource();
+            engine.cache().get(&resource, &key).map(|entry| entry.object())
+        }
+        (None, Some(client)) => client.call(Request::get(Target::object(nodes, &key))).await.ok(),
+        (None, None) => None,
+    };
+    object.map_or(Condition::Absent, |object| read(object.at(&["status", "conditions"])))
 }
 
 fn read(conditions: Option<&Value>) -> Condition {

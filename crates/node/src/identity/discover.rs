@@ -18,7 +18,8 @@ pub async fn discover(url: &str, pin: &str) -> Result<Certificate, IdentityError
     let target = Target::object(maps, &ObjectKey::new("kube-public", "cluster-info"));
     let read = nobody.call(Request::get(target)).await;
     let map = read.map_err(|status| IdentityError::Api { doing: "reading the cluster's CA", status })?;
-    let (_, published) = cluster_info(&map).map_err(|reason| IdentityError::ClusterInfo { url: url.into(), reason })?;
+    let (_, published) =
+        cluster_info(&map).map_err(|reason| IdentityError::ClusterInfo { url: url.into(), reason })?;
     let found: Vec<String> = published.iter().map(|ca| ca.public_key.pin()).collect();
     // Only that one: somebody in between could have put a CA of his own beside it.
     let pinned = published.into_iter().find(|ca| ca.public_key.pin() == pin.to_lowercase());

@@ -53,7 +53,8 @@ pub async fn keep_client(
             }
         };
         if due {
-            let renewed = renew(&env, &*client, Signer::ApiServerClientKubelet, &template, &slot, &file).await;
+            let renewed =
+                renew(&env, &*client, Signer::ApiServerClientKubelet, &template, &slot, &file).await;
             match renewed {
                 Ok(_) => tracing::info!("the node's client certificate is renewed"),
                 Err(error) => tracing::error!(%error, "the node's client certificate is not renewed"),

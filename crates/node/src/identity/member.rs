@@ -133,7 +133,8 @@ mod tests {
         let ca = CertificateAuthority::generate("kubernetes", env.now(), [1; 16]).expect("a CA");
         let key = PrivateKey::generate().expect("a key");
         let template = Template::node_client(node);
-        let leaf = ca.issue(&template, key.public_key(), lifetime, env.now(), [2; 16]).expect("a certificate");
+        let leaf =
+            ca.issue(&template, key.public_key(), lifetime, env.now(), [2; 16]).expect("a certificate");
         Pair { chain: vec![leaf], key }.save(&folder.path().join(CLIENT)).expect("written");
         let text = kubeconfig("https://10.0.0.1:6443", &[ca.certificate().clone()], node).expect("YAML");
         write(&folder.path().join(KUBECONFIG), &text).expect("written");

@@ -5,9 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures::TryStreamExt;
 use ipnet::IpNet;
-use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope,
-};
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope};
 use rtnetlink::{Handle, LinkBridge, LinkDummy, LinkUnspec, RouteMessageBuilder};
 
 use super::NetworkError;
@@ -86,10 +84,8 @@ pub(crate) enum RouteError {
 pub(crate) async fn pod_routes() -> Result<BTreeMap<IpNet, IpAddr>, RouteError> {
     let netlink = Netlink::open()?;
     let mut found = BTreeMap::new();
-    let (v4, v6) = (
-        RouteMessageBuilder::<Ipv4Addr>::new().build(),
-        RouteMessageBuilder::<Ipv6Addr>::new().build(),
-    );
+    let (v4, v6) =
+        (RouteMessageBuilder::<Ipv4Addr>::new().build(), RouteMessageBuilder::<Ipv6Addr>::new().build());
     for family in [v4, v6] {
         let listed = netlink.handle.route().get(family).execute();
         let mut listed = std::pin::pin!(listed);

@@ -85,6 +85,15 @@ pub(crate) async fn keep(env: Env, nodes: Arc<dyn Cache>, own: String) {
     }
 }
 
+/// Removes them all. Says whether there were any.
+pub(crate) async fn remove_all() -> Result<bool, RouteError> {
+    let there = links::pod_routes().await?;
+    for range in there.keys() {
+        links::remove_pod_route(*range).await?;
+    }
+    Ok(!there.is_empty())
+}
+
 /// Returns the routes that cannot be, because the node is not on a link of this one.
 async fn apply(wanted: &Routes) -> Result<Vec<(IpNet, IpAddr)>, RouteError> {
     let plan = changes(&links::pod_routes().await?, wanted);
@@ -133,10 +142,7 @@ mod tests {
         };
         let me = || node("me", &["10.244.0.0/24"], &["192.0.2.1"]);
         check(&[me()], &[]);
-        check(
-            &[me(), node("b", &["10.244.1.0/24"], &["192.0.2.2"])],
-            &[("10.244.1.0/24", "192.0.2.2")],
-        );
+        check(&[me(), node("b", &["10.244.1.0/24"], &["192.0.2.2"])], &[("10.244.1.0/24", "192.0.2.2")]);
         check(
             &[node("b", &["10.244.1.0/24", "fd00:1::/64"], &["192.0.2.2", "2001:db8::2"])],
             &[("10.244.1.0/24", "192.0.2.2"), ("fd00:1::/64", "2001:db8::2")],
@@ -148,12 +154,13 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_changed() {
-        let check = |there: &[(&str, &str)], wanted: &[(&str, &str)], remove: &[&str], set: &[(&str, &str)]| {
-            let remove: Vec<String> = remove.iter().map(|range| (*range).to_owned()).collect();
-            let plan = changes(&routes(there), &routes(wanted));
-            assert_eq!(plan.remove.iter().map(IpNet::to_string).collect::<Vec<_>>(), remove);
-            assert_eq!(plan.set.into_iter().collect::<Routes>(), routes(set));
-        };
+        let check =
+            |there: &[(&str, &str)], wanted: &[(&str, &str)], remove: &[&str], set: &[(&str, &str)]| {
+                let remove: Vec<String> = remove.iter().map(|range| (*range).to_owned()).collect();
+                let plan = changes(&routes(there), &routes(wanted));
+                assert_eq!(plan.remove.iter().map(IpNet::to_string).collect::<Vec<_>>(), remove);
+                assert_eq!(plan.set.into_iter().collect::<Routes>(), routes(set));
+            };
         let (a, b) = (("10.244.1.0/24", "192.0.2.2"), ("10.244.2.0/24", "192.0.2.3"));
         check(&[], &[], &[], &[]);
         check(&[], &[a, b], &[], &[a, b]);

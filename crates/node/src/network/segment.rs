@@ -132,7 +132,8 @@ async fn plug_in(segment: &Segment, namespace: &Namespace) -> Result<(), Network
     let netlink = Netlink::open()?;
     netlink.handle.link().add(LinkVeth::new(outer, &inner).build()).execute().await.map_err(failed)?;
     let bridge = netlink.required(&segment.bridge).await?;
-    let file = namespace.open().map_err(|source| NetworkError::File { path: namespace.file.clone(), source })?;
+    let file =
+        namespace.open().map_err(|source| NetworkError::File { path: namespace.file.clone(), source })?;
     let outer_up = LinkUnspec::new_with_index(netlink.required(outer).await?).controller(bridge).up();
     netlink.handle.link().set(outer_up.build()).execute().await.map_err(failed)?;
     let moved = LinkUnspec::new_with_index(netlink.required(&inner).await?);
@@ -153,8 +154,12 @@ async fn configure(address: Ipv4Addr, gateway: Ipv4Net) -> Result<(), NetworkErr
         let up = LinkUnspec::new_with_index(index).up().build();
         netlink.handle.link().set(up).execute().await.map_err(failed)?;
         if name == INSIDE {
-            let added =
-                netlink.handle.address().add(index, IpAddr::V4(address), gateway.prefix_len()).execute().await;
+            let added = netlink
+                .handle
+                .address()
+                .add(index, IpAddr::V4(address), gateway.prefix_len())
+                .execute()
+                .await;
             unless(added, EEXIST).map_err(failed)?;
         }
     }

@@ -84,9 +84,10 @@ fn node_facts(config: &AgentConfig) -> NodeFacts {
         node_ports: NodePortAddresses::Primary,
         // The bridge plugin leaves it to us.
         pod_masquerade: match config.pod_network {
-            true => PodMasquerade::Except(Vec::new()),
+            true => PodMasquerade::Except(config.segment.into_iter().collect()),
             false => PodMasquerade::Off,
         },
+        behind: config.segment.into_iter().collect(),
         // Answers between pods of one bridge do not pass the packet filter then, and so would not be translated
         // back; under the node's address they have to.
         masquerade_all: config.pod_network && !network::bridge_is_filtered(),

@@ -8,12 +8,11 @@ use ironclad_api::params::DeleteOptions;
 use ironclad_api::{GroupVersionResource, Object, ObjectKey, Status};
 use ironclad_client::{Client, PatchKind, Request, Target};
 use ironclad_env::{Env, EnvironmentExt};
-use ironclad_pki::kubeconfig::{self, Connection, ServerTrust};
-use ironclad_pki::tls::{self, CertificateSlot, Trust};
 use ironclad_remote::RemoteClient;
 use serde_json::{Value, json};
 
 use super::cannot_connect;
+use crate::connection;
 use crate::failure::Failure;
 
 const POLL: Duration = Duration::from_millis(20);
@@ -43,10 +42,7 @@ impl Cluster {
         context: Option<&str>,
         clients: usize,
     ) -> Result<Self, Failure> {
-        let connect = || -> Result<Arc<RemoteClient>, Failure> {
-            let connection = kubeconfig::load(path, context).map_err(cannot_connect)?;
-            client(connection)
-        };
+        let connect = || connection::open(path, context, "ironclad-bench").map_err(cannot_connect);
         let clients = (0..clients).map(|_| connect()).collect::<Result<Vec<_>, _>>()?;
         let namespace = format!("ironclad-bench-{:08x}", env.random_u64() as u32);
         let cluster = Self { clients, namespace };
@@ -113,17 +109,4 @@ pub fn config_map(name: String) -> Value {
 
 fn object(value: Value) -> Object {
     Object::from_value(value).unwrap_or_default()
-}
-
-fn client(connection: Connection) -> Result<Arc<RemoteClient>, Failure> {
-    let trust = match connection.trust {
-        ServerTrust::Ca(roots) => Trust::Roots(roots),
-        ServerTrust::System => Trust::Roots(tls::system_roots()),
-        ServerTrust::Insecure => Trust::Insecure,
-    };
-    let slot = connection.identity.map(|(chain, key)| CertificateSlot::new(chain, key)).transpose();
-    let slot = slot.map_err(cannot_connect)?;
-    let config = tls::client_config(&trust, slot, tls::UNSET).map_err(cannot_connect)?;
-    RemoteClient::new(&connection.server, config, connection.token.as_deref(), "ironclad-bench")
-        .map_err(cannot_connect)
 }

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use ironclad_lifecycle::instance;
 
+use super::Role;
 use crate::cli::Settings;
 use crate::failure::Failure;
 use crate::progress::relay;
@@ -13,11 +14,13 @@ use crate::progress::relay;
 /// What this process was started with that the child must not be.
 const OURS: [&str; 2] = ["--detach", "-d"];
 
-pub fn run(settings: &Settings) -> Result<(), Failure> {
+pub fn run(settings: &Settings, role: Role) -> Result<(), Failure> {
     let config = settings.load()?;
     if let Ok(Some(holder)) = instance::running(&config.run) {
-        eprintln!("Ironclad is already running (process {}).\n", holder.pid);
-        eprintln!("  export KUBECONFIG={}\n  kubectl get nodes", config.admin_kubeconfig().display());
+        eprintln!("Ironclad is already running (process {}).", holder.pid);
+        if role.is_server() {
+            eprintln!("\n  export KUBECONFIG={}\n  kubectl get nodes", config.admin_kubeconfig().display());
+        }
         return Ok(());
     }
     let mut child = spawn()?;

@@ -27,15 +27,18 @@ pub fn already_running(pid: i32) -> Failure {
 }
 
 fn needs(config: &Config, role: Role) -> Needs {
-    let mut listen = vec![(config.api.listen, "api.listen")];
-    if role == Role::Up {
+    let mut listen = Vec::new();
+    if role.is_server() {
+        listen.push((config.api.listen, "api.listen"));
+    }
+    if role.is_node() {
         listen.push((config.node.listen, "node.listen"));
     }
     let runtime = config.node.runtime.as_str();
     Needs {
         listen,
         data: config.data.clone(),
-        node: role == Role::Up,
+        node: role.is_node(),
         runtime_socket: runtime.starts_with('/').then(|| PathBuf::from(runtime)),
         own_runtime: runtime == "own",
     }
