@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A string as Go's `%q` prints it: double quotes, C escapes, `\x`, `\u` and `\U`
 /// for what is not printable.
@@ -89,7 +89,7 @@ fn push_json(out: &mut String, value: &Value) {
         }
         Value::Object(fields) => {
             out.push('{');
-            for (i, (name, field)) in fields.iter().enumerate() {
+            for (i, (name, field)) in in_gos_order(fields).enumerate() {
                 separate(out, i);
                 push_json_string(out, name);
                 out.push(':');
@@ -98,6 +98,15 @@ fn push_json(out: &mut String, value: &Value) {
             out.push('}');
         }
     }
+}
+
+/// The members of an object: sorted, but for a label selector's, which is the one type that most refusals of a
+/// change quote, and whose two fields Go has the other way round.
+fn in_gos_order(fields: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+    const SELECTOR: [&str; 2] = ["matchExpressions", "matchLabels"];
+    let is_selector = fields.len() == 2 && SELECTOR.iter().all(|field| fields.contains_key(*field));
+    let turned = if is_selector { 1 } else { 0 };
+    fields.iter().skip(turned).chain(fields.iter().take(turned))
 }
 
 fn separate(out: &mut String, index: usize) {
@@ -168,6 +177,10 @@ mod tests {
     fn json_is_written_as_go_does() {
         let check = |value: Value, want: &str| assert_eq!(json(&value), want);
         check(json!({"b": [1, "x", null], "a": true}), r#"{"a":true,"b":[1,"x",null]}"#);
+        check(
+            json!({"matchExpressions": [{"key": "k", "operator": "Exists"}], "matchLabels": {"a": "b"}}),
+            r#"{"matchLabels":{"a":"b"},"matchExpressions":[{"key":"k","operator":"Exists"}]}"#,
+        );
         check(json!("<a & b>"), r#""\u003ca \u0026 b\u003e""#);
         check(json!("\u{1}\u{2028}"), r#""\u0001\u2028""#);
         check(

@@ -46,7 +46,10 @@ impl Engine {
             Operation::Get(options) => {
                 let entry = self.get(served, target, &options).await?;
                 let parent = self.current_of(served, entry).await?.object;
-                return Ok(Response::Object { object: scale_of(&parent, paths)?, created: false });
+                let mut scale = scale_of(&parent, paths)?;
+                // Only a write of a Scale knows who owns its field.
+                scale.remove_meta("managedFields");
+                return Ok(Response::Object { object: scale, created: false });
             }
             Operation::Update(body, options) => (
                 Input::Replace(body, options::of_write(context, &options, "UpdateOptions")?),

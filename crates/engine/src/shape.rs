@@ -18,8 +18,18 @@ pub fn fit(value: &mut Value, schema: &SchemaRef) -> Result<Vec<String>, String>
     if let Some(error) = findings.error {
         return Err(error);
     }
+    let resets = resets_managers(value);
     reduce(value, schema);
+    if resets && let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("managedFields".into(), Value::Array(Vec::new()));
+    }
     Ok(findings.unknown)
+}
+
+/// An empty list of managers is not an absent one: it asks to forget them.
+fn resets_managers(value: &Value) -> bool {
+    let entries = value.pointer("/metadata/managedFields").and_then(Value::as_array);
+    entries.is_some_and(Vec::is_empty)
 }
 
 /// Only the metadata of a custom resource has types here; validation checks the others.

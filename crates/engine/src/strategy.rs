@@ -7,7 +7,7 @@ use std::time::Duration;
 use ironclad_api::apply::FieldSet;
 use ironclad_api::field::FieldError;
 use ironclad_api::gvk::Name;
-use ironclad_api::params::PropagationPolicy;
+use ironclad_api::params::{DeleteOptions, PropagationPolicy};
 use ironclad_api::schema::Schema;
 use ironclad_api::status::Status;
 use ironclad_api::validation::name::{self, NameRule};
@@ -277,7 +277,7 @@ pub trait Api: Send + Sync {
         &'a self,
         context: &'a Context,
         target: &'a Target,
-        options: ironclad_api::params::DeleteOptions,
+        options: DeleteOptions,
     ) -> BoxFuture<'a, Result<Object, Status>>;
 }
 
@@ -354,6 +354,21 @@ pub trait Strategy: Send + Sync + 'static {
 
     /// The last touch before commit, after all validation: sorting, normal forms.
     fn canonicalize(&self, _object: &mut Object) {}
+
+    /// Whether a finalizer must have a domain or be one that Kubernetes knows.
+    fn knows_finalizers(&self) -> bool {
+        matches!(self.spec().versions.first().map(|version| &version.schema), Some(SchemaRef::Builtin(_)))
+    }
+
+    /// Whether a change of the labels is a new generation too (endpoint slices).
+    fn counts_labels(&self) -> bool {
+        false
+    }
+
+    /// What who deletes such an object with these options is told.
+    fn warning_of_delete(&self, _options: &DeleteOptions) -> Option<&'static str> {
+        None
+    }
 
     /// The rule for `metadata.name` and `metadata.generateName`.
     fn name_rule(&self) -> NameRule {

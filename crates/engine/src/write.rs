@@ -21,7 +21,7 @@ use std::sync::Arc;
 use ironclad_api::field::Path;
 use ironclad_api::status::Status;
 use ironclad_api::validation::{meta, name};
-use ironclad_api::{Entry, Object, ObjectKey};
+use ironclad_api::{Entry, GroupKind, Object, ObjectKey};
 use ironclad_client::Target;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -83,7 +83,9 @@ impl Write<'_> {
 
     /// The kind, group and name of errors.
     pub fn invalid(&self, object: &Object, errors: &[ironclad_api::FieldError]) -> Status {
-        Status::invalid(&self.served.gvk.group_kind(), object.name(), errors)
+        // The group of the stored kind: both Events are errors of `Event`.
+        let kind = GroupKind::new(self.served.kind.storage.group.clone(), self.served.gvk.kind.clone());
+        Status::invalid(&kind, object.name(), errors)
     }
 }
 
@@ -211,27 +213,25 @@ impl Engine {
             None => meta::create(new, namespaced, write.strategy().name_rule(), &path),
             Some(_) => meta::create(new, namespaced, name::path_segment, &path),
         };
+        if write.strategy().knows_finalizers() {
+            errors.extend(meta::standard_finalizers(new, &path));
+        }
         errors.extend(before.into_iter().flat_map(|before| meta::update(new, before, &path)));
-        let claimed = self.claimed_by_others(write);
-        let preparation = self.preparation(write, now, &claimed);
-        errors.extend(write.strategy().validate(new, before, &preparation));
-        errors.dedup();
-        if !errors.is_empty() {
         let seen = self.as_requested(write, new).await?;
         let seen_before = match before {
             Some(before) => Some(self.as_requested(write, before).await?),
             None => None,
         };
         let (new, before) = (seen.as_ref(), seen_before.as_deref());
+        let claimed = self.claimed_by_others(write);
+        let preparation = self.preparation(write, now, &claimed);
+        errors.extend(write.strategy().validate(new, before, &preparation));
+        errors.dedup();
+        if !errors.is_empty() {
             return Err(write.invalid(new, &errors));
         }
         write.strategy().warnings(new, before).into_iter().for_each(|text| write.context.warn(text));
         Ok(())
-    }
-
-    fn claimed_by_others<'a>(&'a self, write: &Write<'_>) -> impl Fn(&str) -> bool + Send + Sync + use<'a> {
-        let own = write.served.kind.store_key(&write.key());
-        move |claim| self.cluster.claim_holder(claim).is_some_and(|holder| holder != own)
     }
 
     /// The object in the version of the request, where that says something else than the stored one.
@@ -247,6 +247,11 @@ impl Engine {
             }
             false => Ok(Cow::Borrowed(object)),
         }
+    }
+
+    fn claimed_by_others<'a>(&'a self, write: &Write<'_>) -> impl Fn(&str) -> bool + Send + Sync + use<'a> {
+        let own = write.served.kind.store_key(&write.key());
+        move |claim| self.cluster.claim_holder(claim).is_some_and(|holder| holder != own)
     }
 
     fn preparation<'p>(

@@ -1,6 +1,7 @@
 //! `apiregistration.k8s.io/v1 APIService`: who serves a group and version.
 //! Source: <https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/>
 
+use ironclad_api::apply::FieldSet;
 use ironclad_api::field::{FieldError, FieldErrors, Path};
 use ironclad_api::goprint::quote;
 use ironclad_api::validation::dns::{dns1035_label, dns1123_subdomain};
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::columns::{age, name as name_column, text};
 use crate::spec::{default_to, names, object_at, spec, typed};
+use crate::status_metadata;
 
 const HIGHEST_GROUP_PRIORITY: i32 = 20_000;
 const HIGHEST_VERSION_PRIORITY: i32 = 1_000;
@@ -61,6 +63,9 @@ impl Strategy for ApiService {
         old: Option<&Object>,
         preparation: &Preparation<'_>,
     ) -> Result<(), Status> {
+        if let (Some(old), Part::Status) = (old, preparation.part) {
+            status_metadata::keep(new, old);
+        }
         if old.is_none() {
             let local = new.at(&["spec", "service"]).is_none_or(Value::is_null);
             let status = if local { local_status(preparation.now) } else { json!({}) };
@@ -76,6 +81,15 @@ impl Strategy for ApiService {
             return validate_conditions(&status);
         }
         validate(new.name(), &typed.spec.unwrap_or_default())
+    }
+
+    /// Its metadata is checked by the rules of all objects, custom ones included.
+    fn knows_finalizers(&self) -> bool {
+        false
+    }
+
+    fn reset_fields(&self, part: Part) -> FieldSet {
+        status_metadata::reset_fields(part)
     }
 
     /// What more the name must be depends on the specification.

@@ -6,7 +6,7 @@ use ironclad_api::{FieldError, Object, Path, validation};
 use ironclad_engine::strategy::{KindSpec, Preparation, Scope, Strategy};
 use k8s_openapi::api::core::v1 as core;
 
-use crate::columns::{age, count, name, number};
+use crate::columns::{age, column, count, name};
 use crate::spec::{names, spec, typed};
 
 /// Total size of the values, as for secrets.
@@ -19,7 +19,9 @@ pub struct ConfigMap {
 
 impl ConfigMap {
     pub fn new() -> Self {
-        let data = number("Data", |map| count(map.0.get("data")) + count(map.0.get("binaryData")));
+        let data = column("Data", "string", 0, |map, _| {
+            (count(map.0.get("data")) + count(map.0.get("binaryData"))).into()
+        });
         Self {
             spec: KindSpec {
                 short_names: names(["cm"]),

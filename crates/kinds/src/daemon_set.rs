@@ -79,6 +79,10 @@ impl Strategy for DaemonSet {
         }
         default_to(spec, "revisionHistoryLimit", HISTORY);
         workload::default_template(set);
+        // A conversion of upstream's writes it, so that who writes the object owns it.
+        if set.annotation(TEMPLATE_GENERATION).is_none() {
+            count_template(set, 0);
+        }
     }
 
     fn prepare(

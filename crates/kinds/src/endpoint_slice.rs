@@ -15,6 +15,7 @@ const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 const MAX_ENDPOINTS: usize = 1000;
 const MAX_ADDRESSES: usize = 100;
 const MAX_PORTS: usize = 20_000;
+const MAX_HINTS: usize = 8;
 /// Ports and addresses that a column shows.
 const SHOWN: usize = 3;
 const UNSET: &str = "<unset>";
@@ -48,7 +49,18 @@ impl Strategy for EndpointSlice {
         &self.spec
     }
 
+    fn counts_labels(&self) -> bool {
+        true
+    }
+
     fn default(&self, slice: &mut Object) {
+        for list in ["endpoints", "ports"] {
+            if let Some(value) =
+                slice.0.get_mut(list).filter(|value| value.as_array().is_some_and(Vec::is_empty))
+            {
+                *value = Value::Null;
+            }
+        }
         for port in objects_at(&mut slice.0, "ports") {
             default_to(port, "name", "");
             default_to(port, "protocol", "TCP");
@@ -116,7 +128,7 @@ fn validate_endpoint(endpoint: &discovery::Endpoint, family: &str, path: &Path) 
     let addresses_path = path.child("addresses");
     let mut errors = Vec::new();
     match endpoint.addresses.len() {
-        0 => errors.push(FieldError::required(&addresses_path, "must contain at least 1 endpoint")),
+        0 => errors.push(FieldError::required(&addresses_path, "must contain at least 1 address")),
         count if count > MAX_ADDRESSES => {
             errors.push(FieldError::too_many(&addresses_path, count, MAX_ADDRESSES))
         }
@@ -135,6 +147,32 @@ fn validate_endpoint(endpoint: &discovery::Endpoint, family: &str, path: &Path) 
     if let Some(hostname) = &endpoint.hostname {
         let faults = validation::dns1123_label(hostname);
         errors.extend(validation::invalid_each(&path.child("hostname"), hostname, faults));
+    }
+    errors.extend(endpoint.hints.iter().flat_map(|hints| validate_hints(hints, &path.child("hints"))));
+    errors
+}
+
+fn validate_hints(hints: &discovery::EndpointHints, path: &Path) -> Vec<FieldError> {
+    let zones: Vec<&str> = hints.for_zones.iter().flatten().map(|zone| zone.name.as_str()).collect();
+    let nodes: Vec<&str> = hints.for_nodes.iter().flatten().map(|node| node.name.as_str()).collect();
+    let mut errors = Vec::new();
+    for (field, names, rule) in [
+        ("forZones", zones, validation::label_value as fn(&str) -> Vec<String>),
+        ("forNodes", nodes, |name| validation::name::subdomain(name, false)),
+    ] {
+        let path = path.child(field);
+        if names.len() > MAX_HINTS {
+            errors.push(FieldError::too_many(&path, names.len(), MAX_HINTS));
+            return errors;
+        }
+        let mut seen = BTreeSet::new();
+        for (index, name) in names.into_iter().enumerate() {
+            let path = path.index(index).child("name");
+            if !seen.insert(name) {
+                errors.push(FieldError::duplicate(&path, name));
+            }
+            errors.extend(validation::invalid_each(&path, name, rule(name)));
+        }
     }
     errors
 }
@@ -189,4 +227,51 @@ fn validate_ports(ports: &[discovery::EndpointPort]) -> Vec<FieldError> {
         }
     }
     errors
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{check_create, object};
+
+    fn slice(more: Value) -> Value {
+        let mut slice = json!({
+            "metadata": {"name": "s"}, "addressType": "IPv4", "ports": [], "endpoints": [{"addresses": ["10.0.0.1"]}],
+        });
+        if let (Some(slice), Value::Object(more)) = (slice.as_object_mut(), more) {
+            slice.extend(more);
+        }
+        slice
+    }
+
+    #[test]
+    fn empty_lists_are_served_as_null() {
+        let made = object(&EndpointSlice::new(), slice(json!({"endpoints": []})));
+        assert_eq!((&made.0["endpoints"], &made.0["ports"]), (&Value::Null, &Value::Null));
+    }
+
+    /// Texts of upstream 1.36.
+    #[test]
+    fn endpoints_are_held_against_upstreams_rules() {
+        let check = |endpoint: Value, want: &[&str]| {
+            check_create(&EndpointSlice::new(), slice(json!({"endpoints": [endpoint]})), want);
+        };
+        let hinted = |hints: Value| json!({"addresses": ["10.0.0.1"], "hints": hints});
+        check(hinted(json!({"forZones": [{"name": "a"}], "forNodes": [{"name": "n"}]})), &[]);
+        check(
+            json!({"addresses": []}),
+            &["endpoints[0].addresses: Required value: must contain at least 1 address"],
+        );
+        check(
+            hinted(json!({"forZones": [{"name": "a"}, {"name": "a"}]})),
+            &["endpoints[0].hints.forZones[1].name: Duplicate value: \"a\""],
+        );
+        let nine: Vec<Value> = (0..9).map(|n| json!({"name": format!("n{n}")})).collect();
+        check(
+            hinted(json!({"forNodes": nine})),
+            &["endpoints[0].hints.forNodes: Too many: 9: must have at most 8 items"],
+        );
+    }
 }

@@ -61,6 +61,11 @@ impl Strategy for PodDisruptionBudget {
         &self.spec
     }
 
+    /// Its metadata is checked by the rules of all objects, custom ones included.
+    fn knows_finalizers(&self) -> bool {
+        false
+    }
+
     /// Two who change a budget at once must know of each other.
     fn unconditional_update(&self) -> bool {
         false

@@ -1,7 +1,7 @@
 //! `scheduling.k8s.io/v1 PriorityClass`.
 
 use ironclad_api::{FieldError, Object, Path, validation};
-use ironclad_engine::strategy::{KindSpec, Preparation, Scope, Strategy};
+use ironclad_engine::strategy::{KindSpec, Part, Preparation, Scope, Strategy};
 use serde_json::Value;
 
 use crate::columns::{age, column, name, number, text};
@@ -36,6 +36,7 @@ impl PriorityClass {
             spec: KindSpec {
                 short_names: names(["pc"]),
                 columns: vec![name(), number("Value", value), global, age(), policy],
+                generation: true,
                 ..spec("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", Scope::Cluster)
             },
         }
@@ -51,6 +52,11 @@ impl Default for PriorityClass {
 impl Strategy for PriorityClass {
     fn spec(&self) -> &KindSpec {
         &self.spec
+    }
+
+    /// It is 1 for ever, as upstream's.
+    fn counts_generation(&self, _: Part) -> bool {
+        false
     }
 
     fn default(&self, class: &mut Object) {

@@ -2,7 +2,7 @@
 
 use ironclad_api::{FieldError, Object, Status};
 use ironclad_engine::Column;
-use ironclad_engine::strategy::{KindSpec, Part, Preparation, Scope, SelectableField, Strategy, Subresource};
+use ironclad_engine::strategy::{KindSpec, Part, Preparation, Scope, Strategy, Subresource};
 use serde_json::Value;
 
 use crate::columns::{age, name, number};
@@ -21,7 +21,6 @@ impl ReplicaSet {
                 short_names: names(["rs"]),
                 categories: names(["all"]),
                 columns: columns(),
-                selectable: vec![SelectableField::at("status.replicas").or("0")],
                 subresources: vec![Subresource::scale(workload::scale_paths()), Subresource::status()],
                 generation: true,
                 ..spec("apps", "v1", "ReplicaSet", "replicasets", Scope::Namespaced)

@@ -42,6 +42,11 @@ impl Strategy for RuntimeClass {
         &self.spec
     }
 
+    /// Its metadata is checked by the rules of all objects, custom ones included.
+    fn knows_finalizers(&self) -> bool {
+        false
+    }
+
     fn create_on_update(&self) -> bool {
         true
     }

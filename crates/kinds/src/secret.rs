@@ -5,7 +5,7 @@ use ironclad_engine::strategy::{KindSpec, Preparation, Scope, SelectableField, S
 use k8s_openapi::api::core::v1 as core;
 use serde_json::{Map, Value};
 
-use crate::columns::{age, count, name, number, text};
+use crate::columns::{age, column, count, name, text};
 use crate::spec::{default_to, spec, typed};
 
 /// Total size of the values.
@@ -27,7 +27,7 @@ impl Secret {
                 columns: vec![
                     name(),
                     secret_type,
-                    number("Data", |secret| count(secret.0.get("data"))),
+                    column("Data", "string", 0, |secret, _| count(secret.0.get("data")).into()),
                     age(),
                 ],
                 selectable: vec![SelectableField::at("type")],

@@ -49,12 +49,27 @@ impl DeleteOptions {
 
     /// For a delete with a body, which may name the DeleteOptions of any group.
     pub fn from_body(body: &Value) -> Result<Self> {
-        let Value::Object(body) = body else {
-            return Err(Status::bad_request(cannot_unmarshal(body, "value of type v1.DeleteOptions")));
+        let nothing = serde_json::Map::new();
+        let body = match body {
+            Value::Object(body) => body,
+            Value::Null => &nothing,
+            other => {
+                let target = "value of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; \
+                              Kind string \"json:\\\"kind,omitempty\\\"\" }";
+                let error = cannot_unmarshal(other, target);
+                let text = format!("couldn't get version/kind; json parse error: {error}");
+                return Err(Status::bad_request(text));
+            }
         };
         let kind = text(body, "kind")?.unwrap_or_default();
         if !["", "DeleteOptions"].contains(&kind.as_str()) {
-            return Err(Status::bad_request("decoded object cannot be converted to DeleteOptions"));
+            let version = text(body, "apiVersion")?.filter(|version| !version.is_empty());
+            return Err(Status::bad_request(format!(
+                "no kind {} is registered for version {} in scheme {}",
+                goprint::quote(&kind),
+                goprint::quote(version.as_deref().unwrap_or("v1")),
+                goprint::quote("k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"),
+            )));
         }
         let given = Given {
             dry_run: texts(body, "dryRun")?,
@@ -269,7 +284,18 @@ mod tests {
                 "json: cannot unmarshal number 1.5 into Go struct field DeleteOptions.gracePeriodSeconds of type int64",
             ),
         );
-        check(json!([]), Err("json: cannot unmarshal array into Go value of type v1.DeleteOptions"));
-        check(json!({"kind": "Pod"}), Err("decoded object cannot be converted to DeleteOptions"));
+        check(json!(null), Ok(DeleteOptions::default()));
+        check(
+            json!([]),
+            Err(
+                "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }",
+            ),
+        );
+        check(
+            json!({"kind": "Pod"}),
+            Err(
+                "no kind \"Pod\" is registered for version \"v1\" in scheme \"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27\"",
+            ),
+        );
     }
 }

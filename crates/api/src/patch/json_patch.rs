@@ -32,7 +32,7 @@ impl JsonPatch {
         let operations = match patch {
             Value::Array(operations) => operations,
             Value::Null => Vec::new(),
-            other => return Err(wrong_type(&other, "jsonpatch.Patch")),
+            other => return Err(wrong_type(&other, "[]handlers.jsonPatchOp")),
         };
         let operations: Vec<Map<String, Value>> =
             operations.into_iter().map(operation).collect::<Result<_, _>>()?;
@@ -75,13 +75,14 @@ fn operation(value: Value) -> Result<Map<String, Value>, PatchError> {
     match value {
         Value::Object(operation) => Ok(operation),
         Value::Null => Ok(Map::new()),
-        other => Err(wrong_type(&other, "jsonpatch.Operation")),
+        other => Err(wrong_type(&other, "handlers.jsonPatchOp")),
     }
 }
 
 fn wrong_type(value: &Value, go_type: &str) -> PatchError {
     let found = json_type(value);
-    PatchError::Malformed(format!("json: cannot unmarshal {found} into Go value of type {go_type}"))
+    let error = format!("json: cannot unmarshal {found} into Go value of type {go_type}");
+    PatchError::Malformed(format!("error decoding patch: {error}"))
 }
 
 fn apply(document: &mut Value, operation: &Map<String, Value>, copied: &mut usize) -> Result<(), String> {

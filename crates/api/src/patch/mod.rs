@@ -5,6 +5,7 @@
 //! Nothing here knows a kind; a strategic merge patch is told the schema. The result is not
 //! checked against the schema: the caller decodes it as it would a request's body.
 
+mod conversion;
 mod error;
 mod json_patch;
 mod json_pointer;
@@ -13,6 +14,7 @@ mod strategic;
 mod strategic_list;
 mod strategic_order;
 
+pub use conversion::conversion_error;
 pub use error::{PatchError, go_value};
 pub use json_patch::{JsonPatch, MAX_COPY_BYTES, MAX_OPERATIONS, json_patch};
 pub use merge_patch::merge_patch;

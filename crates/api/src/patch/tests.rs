@@ -89,12 +89,14 @@ fn json_patch_errors_are_upstreams() {
     check_json(
         doc(),
         json!({"op": "add"}),
-        Err("json: cannot unmarshal object into Go value of type jsonpatch.Patch"),
+        Err(
+            "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
+        ),
     );
     check_json(
         doc(),
         json!(["x"]),
-        Err("json: cannot unmarshal string into Go value of type jsonpatch.Operation"),
+        Err("error decoding patch: json: cannot unmarshal string into Go value of type handlers.jsonPatchOp"),
     );
 }
 

@@ -34,6 +34,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, YamlError> {
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| scan_error(&error))?;
         builder.line = span.start.line();
+        // As upstream: what follows the first document is not looked at.
+        if matches!(event, Event::DocumentEnd) {
+            break;
+        }
         builder.take(event)?;
     }
     let value = builder.document.map_or(Value::Null, |node| node.value);
@@ -55,6 +59,8 @@ struct Node {
 /// A collection whose end has not come yet.
 struct Open {
     anchor: usize,
+    /// Where it begins.
+    line: usize,
     size: usize,
     height: usize,
     content: Content,
@@ -77,7 +83,6 @@ struct Builder {
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
     expanded: usize,
-    documents: usize,
     document: Option<Node>,
     duplicates: Vec<String>,
     line: usize,
@@ -90,13 +95,6 @@ impl Builder {
 
     fn take(&mut self, event: Event<'_>) -> Result<(), YamlError> {
         match event {
-            Event::DocumentStart(..) if self.documents > 0 => {
-                self.fail("a body is one document, and here begins another")
-            }
-            Event::DocumentStart(..) => {
-                self.documents += 1;
-                Ok(())
-            }
             Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag.as_deref()),
             Event::SequenceStart(_, anchor, _) => self.open(anchor, Content::List(Vec::new())),
             Event::MappingStart(_, anchor, _) => {
@@ -157,7 +155,7 @@ impl Builder {
         if self.open.len() >= MAX_DEPTH {
             return self.fail("exceeded max depth");
         }
-        self.open.push(Open { anchor, size: NODE_SIZE, height: 0, content });
+        self.open.push(Open { anchor, line: self.line, size: NODE_SIZE, height: 0, content });
         Ok(())
     }
 
@@ -167,6 +165,7 @@ impl Builder {
             Content::List(items) => Value::Array(items),
             Content::Map { fields, .. } => Value::Object(fields),
         };
+        self.line = closed.line;
         self.finish(Node { value, size: closed.size, height: closed.height + 1 }, closed.anchor)
     }
 

@@ -44,13 +44,19 @@ fn malformed_documents_name_the_line() {
     check("a: b: c", "yaml: line 1: mapping values are not allowed in this context");
     check("a: 1\nb: [1, 2", "yaml: line ");
     check("a: *nope", "yaml: line 1: ");
-    check("a: 1\n---\nb: 2", "yaml: line ");
     check("a: .nan", "json: unsupported value: NaN");
     check("[a]: 1", "yaml: line 1: invalid map key");
     check("a: !!int x", "yaml: line 1: cannot decode !!str `x` as a !!int");
     check("a: &a [*a]", "yaml: line 1: ");
     check("<<: 1", "yaml: map merge requires map or sequence of maps as the value");
     check("a: \"\\q\"", "yaml: line 1: ");
+}
+
+#[test]
+fn only_the_first_document_counts() {
+    let check = |text: &str| assert_eq!(read(text).unwrap(), json!({"a": 1}), "{text}");
+    check("a: 1\n---\nb: 2");
+    check("---\na: 1\n...\n---\n[broken");
 }
 
 #[test]
@@ -64,6 +70,9 @@ fn repeated_keys_are_a_strict_error_and_the_last_counts() {
         )
     );
     assert_eq!(decode(b"{\"a\": 1, \"a\": 2}").unwrap().value, json!({"a": 2}));
+    // The line is that on which the later value begins.
+    let nested = decode(b"a:\n  b: 1\na:\n  c: 1\n  d: 2\n").unwrap();
+    assert_eq!(nested.duplicates, ["line 4: key \"a\" already set in map"]);
 }
 
 #[test]

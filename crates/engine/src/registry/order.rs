@@ -24,8 +24,8 @@ const GROUPS: &[(&str, u32)] = &[
     ("coordination.k8s.io", 16500),
     ("node.k8s.io", 16300),
     ("discovery.k8s.io", 16200),
+    ("resource.k8s.io", 16200),
     ("flowcontrol.apiserver.k8s.io", 16100),
-    ("resource.k8s.io", 15900),
 ];
 
 /// The groups of custom resources.

@@ -148,7 +148,6 @@ impl Engine {
             }
         };
         checks::names_of_patch(write, &mut object, old.as_deref())?;
-        checks::uid_of_update(write, &object, old.as_deref())?;
         let object = self.defaulted(write, object).await?;
         match write.input.is_apply() {
             true => Ok(object),
@@ -223,15 +222,22 @@ impl Repeated {
 }
 
 fn read_json(bytes: &[u8], want: &GroupVersionKind) -> Result<Raw, Status> {
-    let decoded = json::decode(bytes).map_err(|error| json::bad_body(None, &want.kind, error, bytes))?;
+    let decoded = json::decode(bytes).map_err(|error| {
+        let error = format!("couldn't get version/kind; json parse error: {error}");
+        json::bad_body(None, &want.kind, error, bytes)
+    })?;
     Ok(Raw { value: decoded.value, repeated: Repeated::Paths(decoded.duplicates) })
 }
 
 fn read_yaml(bytes: &[u8], want: &GroupVersionKind) -> Result<Raw, Status> {
-    let decoded =
-        yaml::decode(bytes).map_err(|error| json::bad_body(None, &want.kind, error.converting(), bytes))?;
+    let decoded = yaml::decode(bytes).map_err(|error| json::bad_body(None, &want.kind, error, bytes))?;
     let repeated = Repeated::Error(decoded.strict_error());
     Ok(Raw { value: decoded.value, repeated })
+}
+
+/// An error as warnings: the YAML parser's has a line for each repeated key, below a heading.
+fn warnings_of(error: &str) -> impl Iterator<Item = String> + '_ {
+    error.lines().filter(|line| *line != "yaml: unmarshal errors:").map(|line| line.trim_start().to_owned())
 }
 
 /// Ignores, warns of, or refuses what strict validation minds.
@@ -245,7 +251,7 @@ pub(crate) fn judge_strict(
         _ if errors.is_empty() => Ok(()),
         FieldValidation::Ignore => Ok(()),
         FieldValidation::Warn => {
-            errors.iter().for_each(|error| context.warn(error.clone()));
+            errors.iter().flat_map(|error| warnings_of(error)).for_each(|text| context.warn(text));
             Ok(())
         }
         FieldValidation::Strict => Err(refuse(&errors.join(", "))),

@@ -53,6 +53,17 @@ pub(crate) fn kind_of_body(
     Err(json::bad_body(Some(actual), &want.kind, why, body))
 }
 
+/// What is applied must say that it is of the kind of the path, which is no default here.
+pub(crate) fn type_of_apply(value: &Value, want: &GroupVersionKind) -> Result<(), Status> {
+    let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
+    let (version, kind) = (text("apiVersion"), text("kind"));
+    if version == want.api_version() && kind == want.kind {
+        return Ok(());
+    }
+    let slash = if version.contains('/') { "" } else { "/" };
+    Err(Status::bad_request(format!("invalid object type: {slash}{version}, Kind={kind}")))
+}
+
 /// Upstream's Go package of a group's internal types.
 fn internal_package(group: &str) -> &str {
     match group {

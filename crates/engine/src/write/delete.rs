@@ -42,6 +42,9 @@ impl Engine {
     ) -> Result<Response, Status> {
         let resource = target.resource.group_resource();
         let key = read::key_of(served, target);
+        if let Some(text) = served.strategy().warning_of_delete(&options) {
+            context.warn(text);
+        }
         for _ in 0..MAX_ATTEMPTS {
             let entry = served.kind.objects.get(&key);
             let entry = entry.ok_or_else(|| Status::not_found(&resource, &target.name))?;

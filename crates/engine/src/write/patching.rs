@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::body::judge_strict;
 use super::input::{Input, Options};
-use super::{Write, owners};
+use super::{Write, checks, owners};
 use crate::registry::Served;
 use crate::shape;
 use crate::strategy::SchemaRef;
@@ -84,7 +84,10 @@ pub(crate) fn patched(
             &[FieldError::invalid(&Path::new("patch"), proposed.as_str(), why)],
         )
     };
-    let unknown = shape::fit(&mut value, view.schema).map_err(|error| refuse(&error))?;
+    let unknown = shape::fit(&mut value, view.schema).map_err(|error| match patch.kind {
+        PatchKind::Strategic => refuse(&patch::conversion_error(&value, view.schema).unwrap_or(error)),
+        _ => refuse(&error),
+    })?;
     strict.extend(json::strict_errors(b"", &[], &unknown));
     judge_strict(write.context, options.validation, &strict, |all| {
         refuse(&format!("strict decoding error: {all}"))
@@ -109,12 +112,13 @@ pub(crate) fn applied(
     body: &Bytes,
     live: Option<&Value>,
     now: Timestamp,
+    versions: &dyn Versions,
 ) -> Result<Object, Status> {
+    let options = write.input.options();
     let decoded = yaml::decode(body)
         .map_err(|error| Status::bad_request(format!("error decoding YAML: {}", error.converting())))?;
-    versions: &dyn Versions,
+    checks::type_of_apply(&decoded.value, view.kind)?;
     let api_version = view.kind.api_version();
-    let options = write.input.options();
     let manager = owners::manager(write, &api_version);
     let reset = write.strategy().reset_fields(write.part);
     let now = time::format(now);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use ironclad_api::field::{FieldError, Path};
 use ironclad_api::goprint::quote;
 use ironclad_api::status::Status;
-use ironclad_api::{GroupKind, Object, names, time};
+use ironclad_api::{GroupKind, Object, names, object, time};
 use ironclad_env::{Env, EnvironmentExt};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -27,6 +27,8 @@ pub(crate) fn refuse_revision(write: &Write<'_>, object: &Object) -> Result<(), 
     match object.resource_version() {
         "" | "0" => Ok(()),
         _ if !write.input.is_create() => Ok(()),
+        // As upstream: it is the storage that refuses, which a dry run does not reach.
+        _ if write.dry_run => Ok(()),
         _ => Err(Status::unclassified("resourceVersion should not be set on objects to be created")),
     }
 }
@@ -105,7 +107,8 @@ pub(crate) fn count_generation(served: &Served, part: Part, new: &mut Object, ol
     let Some(old) = old.filter(|_| counted) else { return };
     let counts = |(name, _): &(&String, &Value)| !matches!(name.as_str(), "metadata" | "status");
     let same = new.0.iter().filter(counts).eq(old.0.iter().filter(counts));
-    if !same {
+    let labels = |object: &Object| object::string_map(object.metadata().and_then(|all| all.get("labels")));
+    if !same || (served.strategy().counts_labels() && labels(new) != labels(old)) {
         new.set_meta("generation", old.generation() + 1);
     }
 }

@@ -42,6 +42,21 @@ fn bytes_are_served_as_they_were_encoded() {
 }
 
 #[test]
+fn a_dry_run_shows_what_a_copied_object_would_become() {
+    let world = World::new();
+    let body =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "resourceVersion": "5"}});
+    world.check_with(
+        "create",
+        "v1/configmaps ns/",
+        body,
+        &Call::dry(),
+        201,
+        json!({"metadata": {"name": "a"}}),
+    );
+}
+
+#[test]
 fn bad_bodies_are_refused_in_upstreams_words() {
     let world = World::new();
     let check = |path: &str, body: &str, code: u16, message: &str| {

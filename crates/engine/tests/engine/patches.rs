@@ -64,6 +64,35 @@ fn patches_that_do_not_fit_are_refused() {
          to the latest version and try again",
     );
     check(
+        "merge",
+        r#"{"metadata":{"uid":"other"}}"#,
+        422,
+        "ConfigMap \"a\" is invalid: metadata.uid: Invalid value: \"other\": field is immutable",
+    );
+    check(
+        "merge",
+        r#"{"metadata":{"finalizers":["mine"]}}"#,
+        422,
+        "ConfigMap \"a\" is invalid: metadata.finalizers[0]: Invalid value: \"mine\": name is neither a standard \
+         finalizer name nor is it fully qualified",
+    );
+    check(
+        "strategic",
+        r#"{"data":{"k":1}}"#,
+        422,
+        " \"\" is invalid: patch: Invalid value: \"map[data:map[k:1]]\": cannot convert int64 to string",
+    );
+    for body in [
+        r#"{"apiVersion":"v1","metadata":{"name":"a"}}"#,
+        r#"{"apiVersion":"v1","kind":"","metadata":{"name":"a"}}"#,
+    ] {
+        let ann = Call::manager("ann");
+        world.check_error("apply", "v1/configmaps ns/a", body, &ann, 400, "invalid object type: /v1, Kind=");
+    }
+    let foreign = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}});
+    let message = "invalid object type: apps/v1, Kind=Deployment";
+    world.check_error("apply", "v1/configmaps ns/a", foreign, &Call::manager("ann"), 400, message);
+    check(
         "json-patch",
         r#"[{"op":"remove","path":"/data/x"}]"#,
         422,
@@ -78,6 +107,26 @@ fn patches_that_do_not_fit_are_refused() {
         "configmaps \"b\" not found",
     );
     assert_eq!(world.store_revision(), 1, "nothing was written");
+}
+
+#[test]
+fn an_empty_list_of_managers_forgets_them() {
+    for reset in [json!([]), json!([{}])] {
+        let world = World::new();
+        world.check("create", "v1/configmaps ns/", config_map("a", json!({"k": "1"})), 201, json!({}));
+        let body = json!({"metadata": {"managedFields": reset}, "data": {"k": "2"}});
+        let want = json!({"data": {"k": "2"}, "metadata": {"managedFields": null}});
+        world.check("merge", "v1/configmaps ns/a", body, 200, want.clone());
+        let untracked =
+            json!({"data": {"k": "2"}, "metadata": {"managedFields": null, "labels": {"a": "b"}}});
+        world.check(
+            "merge",
+            "v1/configmaps ns/a",
+            json!({"metadata": {"labels": {"a": "b"}}}),
+            200,
+            untracked,
+        );
+    }
 }
 
 #[test]

@@ -37,6 +37,11 @@ impl Strategy for PolicyBinding {
         &self.spec
     }
 
+    /// Its metadata is checked by the rules of all objects, custom ones included.
+    fn knows_finalizers(&self) -> bool {
+        false
+    }
+
     fn default(&self, binding: &mut Object) {
         if let Some(spec) = object_at(&mut binding.0, "spec") {
             defaults::match_resources(spec, "matchResources");

@@ -1,5 +1,6 @@
 //! `ValidatingAdmissionPolicy` and `MutatingAdmissionPolicy`.
 
+use ironclad_api::apply::FieldSet;
 use ironclad_api::field::{FieldError, FieldErrors, Path};
 use ironclad_api::validation::dns::{dns1035_label, dns1123_subdomain};
 use ironclad_api::{Object, Status};
@@ -11,6 +12,7 @@ use super::rules::one_of;
 use super::shape::{Body, MatchResources, ParamKind, PolicySpec};
 use super::{Phase, columns, defaults, expressions, rules, status};
 use crate::spec::{default_to, object_at, typed};
+use crate::status_metadata;
 
 const REINVOCATION_POLICIES: [&str; 2] = ["IfNeeded", "Never"];
 
@@ -48,11 +50,30 @@ impl Strategy for Policy {
         }
     }
 
-    fn prepare(&self, new: &mut Object, old: Option<&Object>, _: &Preparation<'_>) -> Result<(), Status> {
-        if old.is_none() && self.phase == Phase::Validating {
-            new.0.insert("status".into(), json!({}));
+    fn prepare(
+        &self,
+        new: &mut Object,
+        old: Option<&Object>,
+        preparation: &Preparation<'_>,
+    ) -> Result<(), Status> {
+        match (old, preparation.part) {
+            (None, _) if self.phase == Phase::Validating => drop(new.0.insert("status".into(), json!({}))),
+            (Some(old), Part::Status) => status_metadata::keep(new, old),
+            _ => {}
         }
         Ok(())
+    }
+
+    fn reset_fields(&self, part: Part) -> FieldSet {
+        match self.phase {
+            Phase::Validating => status_metadata::reset_fields(part),
+            Phase::Mutating => FieldSet::new(),
+        }
+    }
+
+    /// Its metadata is checked by the rules of all objects, custom ones included.
+    fn knows_finalizers(&self) -> bool {
+        false
     }
 
     fn validate(&self, new: &Object, old: Option<&Object>, preparation: &Preparation<'_>) -> Vec<FieldError> {

@@ -45,6 +45,11 @@ impl Strategy for WebhookConfiguration {
         &self.spec
     }
 
+    /// Its metadata is checked by the rules of all objects, custom ones included.
+    fn knows_finalizers(&self) -> bool {
+        false
+    }
+
     fn default(&self, object: &mut Object) {
         for hook in objects_at(&mut object.0, "webhooks") {
             defaults::webhook(hook, self.phase == Phase::Mutating);

@@ -58,6 +58,11 @@ impl Strategy for CustomResourceDefinition {
         &self.spec
     }
 
+    /// Its metadata is checked by the rules of all objects, custom ones included.
+    fn knows_finalizers(&self) -> bool {
+        false
+    }
+
     fn default(&self, object: &mut Object) {
         if let Some(spec) = object_at(&mut object.0, "spec") {
             default_names(spec);

@@ -1,5 +1,6 @@
 //! `ResourceClaim`: devices that are asked for, and those that were given.
 
+use ironclad_api::apply::FieldSet;
 use ironclad_api::field::{FieldError, Path};
 use ironclad_api::validation::meta::immutable;
 use ironclad_api::{Object, Status};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use super::{admin_access, claim_spec, claim_status};
 use crate::columns::{age, count, name, text};
 use crate::spec::{object_at, typed};
+use crate::status_metadata;
 
 pub struct ResourceClaim {
     spec: KindSpec,
@@ -70,10 +72,17 @@ impl Strategy for ResourceClaim {
     ) -> Result<(), Status> {
         match old {
             None => drop(new.0.insert("status".into(), json!({}))),
-            Some(old) if preparation.part == Part::Status => claim_status::drop_deallocated(new, old),
+            Some(old) if preparation.part == Part::Status => {
+                status_metadata::keep(new, old);
+                claim_status::drop_deallocated(new, old);
+            }
             Some(_) => {}
         }
         Ok(())
+    }
+
+    fn reset_fields(&self, part: Part) -> FieldSet {
+        status_metadata::reset_fields(part)
     }
 
     fn validate(&self, new: &Object, old: Option<&Object>, preparation: &Preparation<'_>) -> Vec<FieldError> {

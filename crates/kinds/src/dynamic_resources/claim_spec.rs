@@ -20,8 +20,20 @@ pub(super) fn default(spec: &mut Map<String, Value>) {
     for request in objects_at(devices, "requests") {
         if let Some(exact) = object_at(request, "exactly") {
             default_count(exact);
+            default_operators(exact);
         }
-        objects_at(request, "firstAvailable").for_each(default_count);
+        for alternative in objects_at(request, "firstAvailable") {
+            default_count(alternative);
+            default_operators(alternative);
+        }
+    }
+}
+
+fn default_operators(request: &mut Map<String, Value>) {
+    for toleration in objects_at(request, "tolerations") {
+        if toleration.get("operator").and_then(Value::as_str).unwrap_or_default().is_empty() {
+            toleration.insert("operator".into(), "Equal".into());
+        }
     }
 }
 

@@ -7,11 +7,29 @@ use ironclad_api::validation::label;
 use ironclad_api::validation::meta::immutable;
 use ironclad_engine::strategy::{KindSpec, Preparation, Scope, Strategy};
 use k8s_openapi::api::resource::v1 as resource;
+use serde_json::Value;
 
 use super::claim::spec_of;
 use super::{admin_access, claim_spec};
 use crate::columns::{age, name};
 use crate::spec::{object_at, typed};
+
+/// The metadata that a template cannot give to a claim, by its name in errors.
+const NOT_OF_TEMPLATES: [(&str, &str); 13] = [
+    ("name", "name"),
+    ("generateName", "generateName"),
+    ("namespace", "namespace"),
+    ("selfLink", "selfLink"),
+    ("uid", "uID"),
+    ("resourceVersion", "resourceVersion"),
+    ("generation", "generation"),
+    ("creationTimestamp", "creationTimestamp"),
+    ("deletionTimestamp", "deletionTimestamp"),
+    ("deletionGracePeriodSeconds", "deletionGracePeriodSeconds"),
+    ("ownerReferences", "ownerReferences"),
+    ("finalizers", "finalizers"),
+    ("managedFields", "managedFields"),
+];
 
 pub struct ResourceClaimTemplate {
     spec: KindSpec,
@@ -69,5 +87,16 @@ fn validate_metadata(template: &Object, path: &Path) -> Vec<FieldError> {
     let map = |field| string_map(template.at(&["spec", "metadata", field]));
     let mut errors = label::annotations(&path.child("annotations"), &map("annotations"));
     errors.extend(label::labels(&path.child("labels"), &map("labels")));
+    let set = NOT_OF_TEMPLATES.iter().filter(|(field, _)| is_set(template.at(&["spec", "metadata", field])));
+    errors.extend(set.map(|(_, shown)| FieldError::forbidden(&path.child(shown), "cannot be set")));
     errors
+}
+
+fn is_set(value: Option<&Value>) -> bool {
+    value.is_some_and(|value| match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Number(number) => number.as_i64() != Some(0),
+        _ => true,
+    })
 }

@@ -67,10 +67,41 @@ fn requests_are_held_against_upstreams_rules() {
     check_request(
         json!({"tolerations": [{"key": "k"}, {"operator": "Exists", "value": "v", "effect": "x"}, {"operator": "y"}]}),
         &[
-            "tolerations[0].operator: Required value",
             r#"tolerations[1].value: Invalid value: "v": must be empty for operator `Exists`"#,
             r#"tolerations[1].effect: Unsupported value: "x": supported values: "NoExecute", "NoSchedule", "None""#,
             r#"tolerations[2].operator: Unsupported value: "y": supported values: "Equal", "Exists""#,
+        ],
+    );
+}
+
+#[test]
+fn tolerations_are_of_equality_unless_they_say_otherwise() {
+    let mut claim = object(json!({"spec": {"devices": {"requests": [
+        {"name": "a", "exactly": {"deviceClassName": "c", "tolerations": [{"key": "k"}, {"operator": "Exists"}]}},
+        {"name": "b", "firstAvailable": [{"name": "s", "deviceClassName": "c", "tolerations": [{"key": "k"}]}]},
+    ]}}}));
+    ResourceClaim::new().default(&mut claim);
+    let requests = claim.at(&["spec", "devices", "requests"]).expect("requests");
+    let operator = |path: &str| requests.pointer(path).cloned().unwrap_or_default();
+    assert_eq!(operator("/0/exactly/tolerations/0/operator"), "Equal");
+    assert_eq!(operator("/0/exactly/tolerations/1/operator"), "Exists");
+    assert_eq!(operator("/1/firstAvailable/0/tolerations/0/operator"), "Equal");
+}
+
+#[test]
+fn a_template_gives_claims_no_more_than_labels_and_annotations() {
+    let check = |metadata: Value, want: &[&str]| {
+        let devices = json!({"devices": {"requests": [{"name": "a", "exactly": {"deviceClassName": "c"}}]}});
+        let template = json!({"metadata": {"name": "t"}, "spec": {"metadata": metadata, "spec": devices}});
+        crate::testing::check_create(&super::ResourceClaimTemplate::new(), template, want);
+    };
+    check(json!({"labels": {"a": "b"}, "annotations": {"c": "d"}}), &[]);
+    check(
+        json!({"name": "n", "uid": "u", "ownerReferences": [{"apiVersion": "v1", "kind": "A", "name": "a", "uid": "u"}]}),
+        &[
+            "spec.metadata.name: Forbidden: cannot be set",
+            "spec.metadata.uID: Forbidden: cannot be set",
+            "spec.metadata.ownerReferences: Forbidden: cannot be set",
         ],
     );
 }

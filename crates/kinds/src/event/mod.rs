@@ -1,9 +1,11 @@
 //! Events, in both groups: stored as `v1 Event`, served as `events.k8s.io/v1` too.
 
+mod rules;
+
 use ironclad_api::params::PropagationPolicy;
 use std::time::Duration;
 
-use ironclad_api::{FieldError, GroupVersion, Object, Path, Status, validation};
+use ironclad_api::{FieldError, GroupVersion, Object, Status};
 use ironclad_engine::strategy::{KindSpec, Preparation, Scope, SelectableField, Strategy, VersionSpec};
 use ironclad_env::BoxFuture;
 use jiff::Timestamp;
@@ -23,9 +25,6 @@ const RENAMED: [(&str, &str); 7] = [
     ("lastTimestamp", "deprecatedLastTimestamp"),
     ("count", "deprecatedCount"),
 ];
-/// What an event with `eventTime` must have, and how long it may be.
-const REQUIRED: [(&str, usize); 3] = [("reportingInstance", 128), ("action", 128), ("reason", 128)];
-const MAX_MESSAGE: usize = 1024;
 
 pub struct Event {
     spec: KindSpec,
@@ -39,11 +38,12 @@ impl Event {
             text("Type", field(&["type"])),
             text("Reason", field(&["reason"])),
             text("Object", about),
-            wide(text("Subobject", field(&["involvedObject", "fieldPath"]))),
+            wide(text("Subobject", |event| either(event, &["involvedObject", "fieldPath"]).to_owned())),
             wide(text("Source", source)),
-            text("Message", |event| event.str_at(&["message"]).trim().to_owned()),
+            text("Message", |event| either(event, &["message"]).trim().to_owned()),
             wide(timed("First Seen", first_seen)),
-            wide(column("Count", "integer", 0, |event, _| count(event).into())),
+            // Upstream declares it as a string and prints a number.
+            wide(column("Count", "string", 0, |event, _| count(event).into())),
             wide(crate::columns::name()),
         ];
         let involved = ["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"];
@@ -109,12 +109,8 @@ impl Strategy for Event {
         }
     }
 
-    fn validate(&self, new: &Object, _: Option<&Object>, _: &Preparation<'_>) -> Vec<FieldError> {
-        let mut errors: Vec<_> = validate_namespace(new).into_iter().collect();
-        if has_event_time(new) {
-            errors.extend(validate_report(new));
-        }
-        errors
+    fn validate(&self, new: &Object, old: Option<&Object>, preparation: &Preparation<'_>) -> Vec<FieldError> {
+        rules::validate(new, old, preparation.requested.group == NEW_GROUP)
     }
 
     fn convert<'a>(
@@ -138,8 +134,22 @@ impl Strategy for Event {
 
 // === columns ===
 
+/// A text by its path in the stored object, of an event in either version.
+fn either<'a>(event: &'a Object, path: &[&str]) -> &'a str {
+    match event.str_at(path) {
+        "" => event.str_at(&renamed(path)),
+        text => text,
+    }
+}
+
+/// The same path in `events.k8s.io/v1`.
+fn renamed<'p>(path: &[&'p str]) -> Vec<&'p str> {
+    let new = |name: &'p str| RENAMED.iter().find(|(old, _)| *old == name).map_or(name, |(_, new)| *new);
+    path.iter().enumerate().map(|(depth, name)| if depth == 0 { new(name) } else { name }).collect()
+}
+
 fn first_seen(event: &Object, now: Timestamp) -> String {
-    match event.str_at(&["firstTimestamp"]) {
+    match either(event, &["firstTimestamp"]) {
         "" => age_of(event.str_at(&["eventTime"]), now),
         first => age_of(first, now),
     }
@@ -147,7 +157,7 @@ fn first_seen(event: &Object, now: Timestamp) -> String {
 
 fn last_seen(event: &Object, now: Timestamp) -> String {
     let series = event.str_at(&["series", "lastObservedTime"]);
-    match (series, event.str_at(&["lastTimestamp"])) {
+    match (series, either(event, &["lastTimestamp"])) {
         ("", "") => first_seen(event, now),
         ("", last) => age_of(last, now),
         (series, _) => age_of(series, now),
@@ -155,14 +165,16 @@ fn last_seen(event: &Object, now: Timestamp) -> String {
 }
 
 fn count(event: &Object) -> i64 {
-    let number = |path: &[&str]| event.at(path).and_then(Value::as_i64).filter(|count| *count > 0);
+    let number = |path: &[&str]| {
+        event.at(path).or_else(|| event.at(&renamed(path))).and_then(Value::as_i64).filter(|count| *count > 0)
+    };
     number(&["series", "count"]).or(number(&["count"])).unwrap_or(1)
 }
 
 /// `pod/web-1`
 fn about(event: &Object) -> String {
-    let kind = event.str_at(&["involvedObject", "kind"]).to_lowercase();
-    match event.str_at(&["involvedObject", "name"]) {
+    let kind = either(event, &["involvedObject", "kind"]).to_lowercase();
+    match either(event, &["involvedObject", "name"]) {
         "" => kind,
         name => format!("{kind}/{name}"),
     }
@@ -170,8 +182,8 @@ fn about(event: &Object) -> String {
 
 /// `kubelet, node-1`
 fn source(event: &Object) -> String {
-    let first = |a: &[&str], b: &[&str]| match event.str_at(a) {
-        "" => event.str_at(b).to_owned(),
+    let first = |a: &[&str], b: &[&str]| match either(event, a) {
+        "" => either(event, b).to_owned(),
         value => value.to_owned(),
     };
     let component = first(&["source", "component"], &["reportingComponent"]);
@@ -180,51 +192,6 @@ fn source(event: &Object) -> String {
         "" => component,
         host => format!("{component}, {host}"),
     }
-}
-
-// === validation ===
-
-fn has_event_time(event: &Object) -> bool {
-    !event.str_at(&["eventTime"]).is_empty()
-}
-
-/// An event lives with the object that it is about; those about cluster-scoped objects live in `default`.
-fn validate_namespace(event: &Object) -> Option<FieldError> {
-    let involved = event.str_at(&["involvedObject", "namespace"]);
-    let own = event.namespace();
-    let fits = match (involved, has_event_time(event)) {
-        ("", false) => own == "default",
-        ("", true) => own == "default" || own == "kube-system",
-        (involved, false) => own == involved,
-        (_, true) => true,
-    };
-    let path = Path::new("involvedObject").child("namespace");
-    (!fits).then(|| FieldError::invalid(&path, involved, "does not match event.namespace"))
-}
-
-fn validate_report(event: &Object) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    let path = Path::new("reportingComponent");
-    let component = event.str_at(&["reportingComponent"]);
-    if component.is_empty() {
-        errors.push(FieldError::required(&path, ""));
-    }
-    errors.extend(validation::invalid_each(&path, component, validation::qualified_name(component)));
-    for (field, limit) in REQUIRED {
-        let path = Path::new(field);
-        match event.str_at(&[field]) {
-            "" => errors.push(FieldError::required(&path, "")),
-            value if value.len() > limit => {
-                errors.push(FieldError::invalid(&path, "", format!("can have at most {limit} characters")));
-            }
-            _ => {}
-        }
-    }
-    if event.str_at(&["message"]).len() > MAX_MESSAGE {
-        let detail = format!("can have at most {MAX_MESSAGE} characters");
-        errors.push(FieldError::invalid(&Path::new("message"), "", detail));
-    }
-    errors
 }
 
 #[cfg(test)]
@@ -280,19 +247,27 @@ mod tests {
     }
 
     #[test]
-    fn an_event_lives_with_its_object() {
-        for (involved, own, event_time, expected) in [
-            ("a", "a", "", true),
-            ("a", "b", "", false),
-            ("", "default", "", true),
-            ("", "a", "", false),
-            ("", "kube-system", "2026-01-01T00:00:00.000000Z", true),
-        ] {
-            let event = json!({
-                "metadata": {"namespace": own}, "involvedObject": {"namespace": involved}, "eventTime": event_time,
-            });
+    fn both_groups_have_the_same_cells() {
+        let stored = json!({
+            "apiVersion": "v1", "kind": "Event", "involvedObject": {"kind": "Pod", "name": "web", "fieldPath": "spec"},
+            "message": "hello", "source": {"component": "kubelet", "host": "n"}, "count": 2, "reason": "Pulled",
+            "metadata": {"name": "e"}, "type": "Normal",
+        });
+        let newer = json!({
+            "apiVersion": "events.k8s.io/v1", "kind": "Event", "note": "hello", "reason": "Pulled", "type": "Normal",
+            "regarding": {"kind": "Pod", "name": "web", "fieldPath": "spec"}, "deprecatedCount": 2,
+            "deprecatedSource": {"component": "kubelet", "host": "n"}, "metadata": {"name": "e"},
+        });
+        let cells = |event: Value| -> Vec<Value> {
             let event = Object::from_value(event).expect("an object");
-            assert_eq!(validate_namespace(&event).is_none(), expected, "{involved:?} {own:?}");
-        }
+            let columns = &Event::new().spec.columns;
+            columns.iter().map(|column| (column.cell)(&event, Timestamp::UNIX_EPOCH)).collect()
+        };
+        assert_eq!(cells(newer), cells(stored.clone()));
+        assert_eq!(
+            cells(stored)[3..9],
+            ["pod/web", "spec", "kubelet, n", "hello", "<unknown>", "2"]
+                .map(|cell| { if cell == "2" { json!(2) } else { json!(cell) } })
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! `FlowSchema`: which requests go to which priority level.
 
+use ironclad_api::apply::FieldSet;
 use ironclad_api::field::{FieldError, FieldErrors, Path};
 use ironclad_api::validation::dns::dns1123_subdomain;
 use ironclad_api::validation::invalid_each;
@@ -11,6 +12,7 @@ use super::shape::{Body, DistinguisherMethod, FlowSchemaSpec, printed};
 use super::{bootstrap, policy_rules, validate_conditions};
 use crate::columns::{NONE, age, column, name, text};
 use crate::spec::{object_at, typed};
+use crate::status_metadata;
 
 const DEFAULT_PRECEDENCE: i64 = 1_000;
 const LAST_PRECEDENCE: i64 = 10_000;
@@ -61,11 +63,22 @@ impl Strategy for FlowSchema {
         }
     }
 
-    fn prepare(&self, new: &mut Object, old: Option<&Object>, _: &Preparation<'_>) -> Result<(), Status> {
-        if old.is_none() {
-            new.0.insert("status".into(), json!({}));
+    fn prepare(
+        &self,
+        new: &mut Object,
+        old: Option<&Object>,
+        preparation: &Preparation<'_>,
+    ) -> Result<(), Status> {
+        match (old, preparation.part) {
+            (None, _) => drop(new.0.insert("status".into(), json!({}))),
+            (Some(old), Part::Status) => status_metadata::keep(new, old),
+            _ => {}
         }
         Ok(())
+    }
+
+    fn reset_fields(&self, part: Part) -> FieldSet {
+        status_metadata::reset_fields(part)
     }
 
     fn validate(&self, new: &Object, _: Option<&Object>, preparation: &Preparation<'_>) -> Vec<FieldError> {

@@ -1,6 +1,7 @@
 //! `PriorityLevelConfiguration`: how much of the server a sort of requests may have, and what
 //! becomes of those beyond it.
 
+use ironclad_api::apply::FieldSet;
 use ironclad_api::field::{FieldError, FieldErrors, Path};
 use ironclad_api::{Object, Status};
 use ironclad_engine::Column;
@@ -11,6 +12,7 @@ use super::shape::{Body, Exempt, LimitResponse, Limited, PriorityLevelSpec, Queu
 use super::{bootstrap, validate_conditions};
 use crate::columns::{NONE, age, column, name, text};
 use crate::spec::{default_to, object_at, typed};
+use crate::status_metadata;
 
 const EXEMPT: &str = "exempt";
 const MOST_QUEUES: i64 = 10_000_000;
@@ -81,11 +83,22 @@ impl Strategy for PriorityLevelConfiguration {
         }
     }
 
-    fn prepare(&self, new: &mut Object, old: Option<&Object>, _: &Preparation<'_>) -> Result<(), Status> {
-        if old.is_none() {
-            new.0.insert("status".into(), json!({}));
+    fn prepare(
+        &self,
+        new: &mut Object,
+        old: Option<&Object>,
+        preparation: &Preparation<'_>,
+    ) -> Result<(), Status> {
+        match (old, preparation.part) {
+            (None, _) => drop(new.0.insert("status".into(), json!({}))),
+            (Some(old), Part::Status) => status_metadata::keep(new, old),
+            _ => {}
         }
         Ok(())
+    }
+
+    fn reset_fields(&self, part: Part) -> FieldSet {
+        status_metadata::reset_fields(part)
     }
 
     fn validate(&self, new: &Object, _: Option<&Object>, preparation: &Preparation<'_>) -> Vec<FieldError> {

@@ -34,6 +34,13 @@ pub(super) fn columns() -> Vec<Column> {
 
 /// `cpu: 20%/80%, 5/10 + 1 more...`
 fn targets(autoscaler: &Object) -> String {
+    let mut newer: Object;
+    let mut autoscaler = autoscaler;
+    if autoscaler.api_version() == "autoscaling/v1" {
+        newer = autoscaler.clone();
+        super::v1::to_v2(&mut newer);
+        autoscaler = &newer;
+    }
     let list =
         |path: [&str; 2]| autoscaler.at(&path).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let (specs, statuses) = (list(["spec", "metrics"]), list(["status", "currentMetrics"]));

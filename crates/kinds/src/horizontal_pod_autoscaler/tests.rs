@@ -356,6 +356,11 @@ fn columns_are_upstreams() {
         ];
         check_table(&HorizontalPodAutoscaler::new(), object, &want);
     };
+    let older = json!({"apiVersion": "autoscaling/v1", "spec": {"targetCPUUtilizationPercentage": 70}});
+    let older = Object::from_value(older).expect("an object");
+    let kind = HorizontalPodAutoscaler::new();
+    let shown = kind.spec().columns.iter().find(|column| column.name == "Targets").expect("the column");
+    assert_eq!((shown.cell)(&older, jiff::Timestamp::UNIX_EPOCH), "cpu: <unknown>/70%");
     check(json!([]), json!(null), "cpu: <unknown>/80%");
     let cpu = json!([{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 20, "averageValue": "1"}}}]);
     check(json!([defaults::cpu(50)]), cpu, "cpu: 20%/50%");

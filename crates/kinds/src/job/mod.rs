@@ -6,7 +6,7 @@ mod selector;
 mod status;
 mod update;
 
-use ironclad_api::params::PropagationPolicy;
+use ironclad_api::params::{DeleteOptions, PropagationPolicy};
 use ironclad_api::{FieldError, Object, Path, Status};
 use ironclad_engine::strategy::{KindSpec, Part, Preparation, Scope, SelectableField, Strategy, Subresource};
 use k8s_openapi::api::batch::v1 as batch;
@@ -90,6 +90,13 @@ impl Strategy for Job {
         let name = workload::name_warning(new).filter(|_| old.is_none());
         let spec = typed::<batch::Job>(new).spec.unwrap_or_default();
         name.into_iter().chain(job_spec::warnings(&spec, &Path::new("spec"))).collect()
+    }
+
+    fn warning_of_delete(&self, options: &DeleteOptions) -> Option<&'static str> {
+        options.propagation_policy.is_none().then_some(
+            "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove \
+             them or set propagationPolicy=Orphan to suppress this warning",
+        )
     }
 
     /// Upstream keeps it so for the clients of old.

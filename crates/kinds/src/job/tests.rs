@@ -1,3 +1,4 @@
+use ironclad_api::params::{DeleteOptions, PropagationPolicy};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -338,4 +339,15 @@ fn columns_are_upstreams() {
         json!({"conditions": [{"type": "Suspended", "status": "True"}]}),
         ["Suspended", "0/1", ""],
     );
+}
+
+#[test]
+fn who_deletes_a_job_is_told_what_becomes_of_its_pods() {
+    let check = |propagation_policy, told: bool| {
+        let options = DeleteOptions { propagation_policy, ..DeleteOptions::default() };
+        assert_eq!(Job::new().warning_of_delete(&options).is_some(), told, "{propagation_policy:?}");
+    };
+    check(None, true);
+    check(Some(PropagationPolicy::Background), false);
+    check(Some(PropagationPolicy::Orphan), false);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ironclad_api::field::BadValue;
 use ironclad_api::{FieldError, Path, goprint, validation};
 use k8s_openapi::api::batch::v1 as batch;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const ACTIONS: [&str; 4] = ["Count", "FailIndex", "FailJob", "Ignore"];
 const OPERATORS: [&str; 2] = ["In", "NotIn"];
@@ -95,7 +95,7 @@ fn exit_codes(
     }
     let at = path.child("values");
     match codes.values.len() {
-        0 => errors.push(FieldError::invalid(&at, json!(codes.values), "at least one value is required")),
+        0 => errors.push(FieldError::invalid(&at, Value::Null, "at least one value is required")),
         count if count > MAX_EXIT_CODES => errors.push(FieldError::too_many(&at, count, MAX_EXIT_CODES)),
         _ => {}
     }

@@ -75,8 +75,8 @@ pub(crate) fn template_labels(object: &Object) -> ironclad_api::labels::Labels {
 /// That the template's labels are not those that the selector asks for.
 pub(crate) fn unselected(object: &Object) -> FieldError {
     let path = Path::new("spec.template.metadata.labels");
-    let labels = object.at(&["spec", "template", "metadata", "labels"]).cloned().unwrap_or_default();
-    FieldError::invalid(&path, labels, "`selector` does not match template `labels`")
+    let labels = template_labels(object);
+    FieldError::invalid(&path, serde_json::json!(labels), "`selector` does not match template `labels`")
 }
 
 /// A template of pods that are always restarted.

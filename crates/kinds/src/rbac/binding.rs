@@ -6,7 +6,7 @@ use ironclad_api::{FieldError, Object, Path, validation};
 use ironclad_engine::Column;
 use ironclad_engine::strategy::{KindSpec, Preparation, Scope, Strategy};
 use k8s_openapi::api::rbac::v1::{RoleRef, Subject};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::GROUP;
 use crate::columns::{age, name, text, wide};
@@ -132,7 +132,9 @@ fn validate(new: &Object, old: Option<&Object>, kinds: &[&'static str], namespac
         errors.extend(validate_subject(subject, namespaced, &path.index(index)));
     }
     if old.is_some_and(|old| read(old) != read(new)) {
-        errors.push(FieldError::invalid(&Path::new("roleRef"), read(new), "cannot change roleRef"));
+        // As Go prints the internal type, in the order of its fields, which is that of their names too.
+        let shown = json!({"APIGroup": role.api_group, "Kind": role.kind, "Name": role.name});
+        errors.push(FieldError::invalid(&Path::new("roleRef"), shown, "cannot change roleRef"));
     }
     errors
 }

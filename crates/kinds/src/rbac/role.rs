@@ -4,6 +4,7 @@ use ironclad_api::validation::name::{self, NameRule};
 use ironclad_api::{FieldError, Object, Path, labels};
 use ironclad_engine::strategy::{KindSpec, Preparation, Scope, Strategy};
 use k8s_openapi::api::rbac::v1::{self as rbac, PolicyRule};
+use serde_json::Value;
 
 use super::GROUP;
 use crate::spec::{spec, typed};
@@ -122,7 +123,12 @@ fn validate_aggregation(rule: &rbac::AggregationRule) -> Vec<FieldError> {
     each.flat_map(|(index, selector)| {
         let value = serde_json::to_value(selector).unwrap_or_default();
         let selector: labels::LabelSelector = serde_json::from_value(value).unwrap_or_default();
-        selector.validate(&path.index(index))
+        let mut errors = selector.validate(&path.index(index));
+        if selector.to_selector().is_err() {
+            let detail = "invalid label selector.";
+            errors.push(FieldError::invalid(&path.index(index), Value::Null, detail));
+        }
+        errors
     })
     .collect()
 }

@@ -128,7 +128,9 @@ fn topologies(terms: &[TopologySelectorTerm], path: &Path) -> Vec<FieldError> {
                 errors.push(FieldError::duplicate(&path.child("key"), &expression.key));
             }
         }
-        let repeats = seen.iter().filter(|earlier| **earlier == labels).count();
+        // Upstream holds a term without labels against those that it has not read yet, too.
+        let unread = if labels.is_empty() { terms.len() - seen.len() } else { 0 };
+        let repeats = seen.iter().filter(|earlier| **earlier == labels).count() + unread;
         errors.extend((0..repeats).map(|_| FieldError::duplicate(&path, "")));
         seen.push(labels);
     }

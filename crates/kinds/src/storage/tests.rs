@@ -56,6 +56,10 @@ fn classes_say_how_volumes_are_made() {
     let term = |key: &str, values: Value| json!({"matchLabelExpressions": [{"key": key, "values": values}]});
     check(json!({"allowedTopologies": [term("zone", json!(["a"])), term("zone", json!(["b"]))]}), &[]);
     check(
+        json!({"allowedTopologies": [{}]}),
+        &[r#"allowedTopologies[0].matchLabelExpressions: Duplicate value: """#],
+    );
+    check(
         json!({"allowedTopologies": [term("zone", json!(["a", "a"])), term("zone", json!(["a"])), term("b", json!([]))]}),
         &[
             r#"allowedTopologies[0].matchLabelExpressions[0].values[1]: Duplicate value: "a""#,
