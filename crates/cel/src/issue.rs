@@ -52,6 +52,11 @@ impl Issues {
     }
 
     pub(crate) fn report(&mut self, source: &Source, offset: usize, message: impl Into<String>) {
+        // Finding the place walks over the source: not for those that nobody is told of.
+        if self.issues.len() >= MOST {
+            self.left_out += 1;
+            return;
+        }
         let (line, column) = source.location(offset);
         let snippet = Some(source.line(line)).filter(|text| text.len() <= LONGEST_LINE);
         let snippet = snippet.map(|text| text.replace('\t', " "));

@@ -42,13 +42,20 @@ impl<'p> Class<'p> {
         found
     }
 
+    /// Where the end of a name must be. (Go looks through all that is left, each time.)
+    fn nearby(&self) -> &'p str {
+        const LONGEST_NAME: usize = 64;
+        let rest = self.rest();
+        rest.char_indices().nth(LONGEST_NAME).and_then(|(end, _)| rest.get(..end)).unwrap_or(rest)
+    }
+
     fn missing(&self) -> SyntaxError {
         SyntaxError::new("missing closing ]", self.pattern)
     }
 
     fn item(&mut self, out: &mut String) -> Result<(), SyntaxError> {
         if self.rest().starts_with("[:")
-            && let Some(end) = self.rest().find(":]")
+            && let Some(end) = self.nearby().find(":]")
         {
             return self.named(end, out);
         }

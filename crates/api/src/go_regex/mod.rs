@@ -14,13 +14,20 @@ use regex::{Regex, RegexBuilder};
 /// The compiled program may not be larger, in bytes.
 const SIZE_LIMIT: usize = 4 << 20;
 
+/// Classes of Unicode characters in one pattern. Each stands for hundreds of ranges, all of which are
+/// made before the size of the program is known.
+const MAX_UNICODE_CLASSES: usize = 500;
+
 /// Compiles a Go pattern; the error is Go's text.
 pub fn compile(pattern: &str) -> Result<Regex, String> {
+    let too_large =
+        || format!("error parsing regexp: expression nests too deeply or is too large: `{pattern}`");
+    if pattern.matches(r"\p").count() + pattern.matches(r"\P").count() > MAX_UNICODE_CLASSES {
+        return Err(too_large());
+    }
     let translated = translate::translate(pattern)
         .map_err(|error| format!("error parsing regexp: {}: `{}`", error.what, error.at))?;
-    RegexBuilder::new(&translated).size_limit(SIZE_LIMIT).build().map_err(|_| {
-        format!("error parsing regexp: expression nests too deeply or is too large: `{pattern}`")
-    })
+    RegexBuilder::new(&translated).size_limit(SIZE_LIMIT).build().map_err(|_| too_large())
 }
 
 /// Go's word for what is wrong, and the part of the pattern it is about.

@@ -210,7 +210,9 @@ impl<'p> Translator<'p> {
 
 /// The length of the `{n}`, `{n,}` or `{n,m}` that the text begins with.
 fn count(text: &str) -> Option<usize> {
-    let (inner, _) = text.strip_prefix('{')?.split_once('}')?;
+    let text = text.strip_prefix('{')?;
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != ',')?;
+    let inner = text.get(..end).filter(|_| text.get(end..).is_some_and(|rest| rest.starts_with('}')))?;
     let (least, most) = inner.split_once(',').map_or((inner, None), |(least, most)| (least, Some(most)));
     let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
     let is_count = !least.is_empty() && digits(least) && most.is_none_or(digits);

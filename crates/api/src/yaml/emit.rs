@@ -107,7 +107,8 @@ fn scalar_text(text: &str) -> String {
     }
     match is_bare(text) {
         true if scalar::is_string(text) => text.to_owned(),
-        true => format!("\"{text}\""),
+        // It may have quotes within.
+        true => double_quoted(text),
         false => format!("'{}'", text.replace('\'', "''")),
     }
 }
