@@ -9,7 +9,7 @@ mod csi;
 mod endpoint_address;
 mod fields;
 mod job_spec;
-mod json_path;
+pub mod json_path;
 mod json_schema;
 mod label_selectors;
 mod line_diff;

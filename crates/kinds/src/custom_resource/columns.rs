@@ -1,5 +1,7 @@
 //! `additionalPrinterColumns`: what `kubectl get` shows.
 
+use std::cell::OnceCell;
+
 use ironclad_api::time::{self, human_age};
 use ironclad_api::{Object, goprint};
 use ironclad_engine::Column;
@@ -54,12 +56,13 @@ fn known(words: &[&'static str], word: &str) -> &'static str {
 }
 
 fn cell(object: &Object, path: &JsonPath, column_type: &str, now: Timestamp) -> Value {
-    let found = path.find_in(&object.0).unwrap_or_default();
+    let whole = OnceCell::new();
+    let found = path.find_in(&object.0, &whole).unwrap_or_default();
     let Some(value) = found.first() else { return Value::Null };
     match column_type {
         "string" => text(value).into(),
         "integer" => integer(value).into(),
-        "number" => value.is_number().then(|| value.clone().into_owned()).into(),
+        "number" => value.is_number().then(|| (*value).clone()).into(),
         "boolean" => value.as_bool().into(),
         "date" => value.as_str().map(|text| age(text, now)).into(),
         _ => Value::Null,

@@ -1,7 +1,5 @@
 //! Follows a path through a value.
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
 use super::{Node, Slice};
@@ -9,7 +7,7 @@ use super::{Node, Slice};
 /// Values that one path may yield; `..` and `*` multiply.
 const MAX_FOUND: usize = 100_000;
 
-type Values<'v> = Vec<Cow<'v, Value>>;
+type Values<'v> = Vec<&'v Value>;
 
 pub(super) fn list<'v>(input: Values<'v>, nodes: &'v [Node]) -> Result<Values<'v>, String> {
     nodes.iter().try_fold(input, |values, node| step(values, node))
@@ -18,11 +16,14 @@ pub(super) fn list<'v>(input: Values<'v>, nodes: &'v [Node]) -> Result<Values<'v
 fn step<'v>(values: Values<'v>, node: &'v Node) -> Result<Values<'v>, String> {
     let mut found = Vec::new();
     match node {
-        Node::Literal(literal) => return Ok(vec![Cow::Borrowed(literal)]),
+        Node::Literal(literal) => return Ok(vec![literal]),
         Node::Word(word) => return Err(format!("unrecognized identifier {word}")),
         Node::Union(parts) => {
             for part in parts {
                 found.extend(list(values.clone(), part)?);
+                if found.len() > MAX_FOUND {
+                    break;
+                }
             }
         }
         Node::Field(name) => found.extend(values.into_iter().filter_map(|value| field(value, name))),
@@ -36,10 +37,10 @@ fn step<'v>(values: Values<'v>, node: &'v Node) -> Result<Values<'v>, String> {
         Node::Filter(filter) => {
             for value in values {
                 if !value.is_array() {
-                    return Err(format!("{} is not array or slice and cannot be filtered", go_type(&value)));
+                    return Err(format!("{} is not array or slice and cannot be filtered", go_type(value)));
                 }
                 for element in children(value) {
-                    if filter.passes(&element)? {
+                    if filter.passes(element)? {
                         found.push(element);
                     }
                 }
@@ -52,26 +53,21 @@ fn step<'v>(values: Values<'v>, node: &'v Node) -> Result<Values<'v>, String> {
     }
 }
 
-fn field<'v>(value: Cow<'v, Value>, name: &str) -> Option<Cow<'v, Value>> {
-    match value {
-        Cow::Borrowed(value) => value.as_object()?.get(name).map(Cow::Borrowed),
-        Cow::Owned(value) => value.as_object()?.get(name).cloned().map(Cow::Owned),
-    }
+fn field<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    value.as_object()?.get(name)
 }
 
-fn children(value: Cow<'_, Value>) -> Values<'_> {
+fn children(value: &Value) -> Values<'_> {
     match value {
-        Cow::Borrowed(Value::Object(fields)) => fields.values().map(Cow::Borrowed).collect(),
-        Cow::Borrowed(Value::Array(items)) => items.iter().map(Cow::Borrowed).collect(),
-        Cow::Owned(Value::Object(fields)) => fields.into_iter().map(|(_, value)| Cow::Owned(value)).collect(),
-        Cow::Owned(Value::Array(items)) => items.into_iter().map(Cow::Owned).collect(),
+        Value::Object(fields) => fields.values().collect(),
+        Value::Array(items) => items.iter().collect(),
         _ => Vec::new(),
     }
 }
 
 /// The value and everything in it that has something in it.
-fn descend<'v>(value: Cow<'v, Value>, found: &mut Values<'v>) {
-    let within = children(value.clone());
+fn descend<'v>(value: &'v Value, found: &mut Values<'v>) {
+    let within = children(value);
     if within.is_empty() || found.len() > MAX_FOUND {
         return;
     }
@@ -79,9 +75,9 @@ fn descend<'v>(value: Cow<'v, Value>, found: &mut Values<'v>) {
     within.into_iter().for_each(|child| descend(child, found));
 }
 
-fn cut(value: Cow<'_, Value>, slice: Slice) -> Result<Values<'_>, String> {
+fn cut(value: &Value, slice: Slice) -> Result<Values<'_>, String> {
     if !value.is_array() {
-        return Err(format!("{} is not array or slice", go_type(&value)));
+        return Err(format!("{} is not array or slice", go_type(value)));
     }
     let elements = children(value);
     let length = i64::try_from(elements.len()).unwrap_or(i64::MAX);

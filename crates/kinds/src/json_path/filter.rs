@@ -1,6 +1,5 @@
 //! Filters: `[?(@.type=="Ready")]`.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::Value;
@@ -43,7 +42,7 @@ impl Operator {
 impl Filter {
     /// Whether an element of a list passes.
     pub(super) fn passes(&self, element: &Value) -> Result<bool, String> {
-        let input = || vec![Cow::Borrowed(element)];
+        let input = || vec![element];
         let lefts = evaluate::list(input(), &self.left);
         if self.operator == Operator::Exists {
             return Ok(lefts.is_ok_and(|lefts| !lefts.is_empty()));
@@ -51,7 +50,7 @@ impl Filter {
         let (Some(left), Some(right)) = (only(lefts?)?, only(evaluate::list(input(), &self.right)?)?) else {
             return Ok(false);
         };
-        self.compare(&left, &right)
+        self.compare(left, right)
     }
 
     fn compare(&self, left: &Value, right: &Value) -> Result<bool, String> {
@@ -71,7 +70,7 @@ impl Filter {
     }
 }
 
-fn only(mut values: Vec<Cow<'_, Value>>) -> Result<Option<Cow<'_, Value>>, String> {
+fn only(mut values: Vec<&Value>) -> Result<Option<&Value>, String> {
     match values.len() {
         0 | 1 => Ok(values.pop()),
         _ => Err("can only compare one element at a time".to_owned()),

@@ -6,13 +6,13 @@ mod evaluate;
 mod filter;
 mod parse;
 
-use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use serde_json::{Map, Value};
 
 /// A parsed path. It may be evaluated any number of times.
 #[derive(Debug, PartialEq)]
-pub(crate) struct JsonPath(Vec<Node>);
+pub struct JsonPath(Vec<Node>);
 
 #[derive(Debug, PartialEq)]
 enum Node {
@@ -41,27 +41,26 @@ struct Slice {
 
 impl JsonPath {
     /// Parses a path as it stands between the braces of `{.spec.x}`.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         parse::parse(text).map(Self)
     }
 
-    #[cfg(test)]
-    fn find<'v>(&'v self, root: &'v Value) -> Result<Vec<Cow<'v, Value>>, String> {
-        evaluate::list(vec![Cow::Borrowed(root)], &self.0)
+    /// The values that the path leads to. Missing fields are none; an index out of bounds or a
+    /// step into the wrong type is an error.
+    pub fn find<'v>(&'v self, root: &'v Value) -> Result<Vec<&'v Value>, String> {
+        evaluate::list(vec![root], &self.0)
     }
 
-    /// The values that the path leads to from the root of an object. Missing fields are none;
-    /// an index out of bounds or a step into the wrong type is an error.
+    /// The same from the root of an object. The few paths that do not begin with a field need
+    /// the object as a value: it is put into `whole`.
     pub(crate) fn find_in<'v>(
         &'v self,
         fields: &'v Map<String, Value>,
-    ) -> Result<Vec<Cow<'v, Value>>, String> {
+        whole: &'v OnceCell<Value>,
+    ) -> Result<Vec<&'v Value>, String> {
         match self.0.split_first() {
-            // Nearly all of them: without a copy of the whole object.
-            Some((Node::Field(name), rest)) => {
-                evaluate::list(fields.get(name).map(Cow::Borrowed).into_iter().collect(), rest)
-            }
-            _ => evaluate::list(vec![Cow::Owned(Value::Object(fields.clone()))], &self.0),
+            Some((Node::Field(name), rest)) => evaluate::list(fields.get(name).into_iter().collect(), rest),
+            _ => self.find(whole.get_or_init(|| Value::Object(fields.clone()))),
         }
     }
 }
@@ -80,7 +79,7 @@ mod tests {
         });
         let path_of = JsonPath::parse(path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let found = path_of.find(&object).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let found: Vec<Value> = found.into_iter().map(Cow::into_owned).collect();
+        let found: Vec<Value> = found.into_iter().cloned().collect();
         assert_eq!(Value::from(found), want, "{path}");
     }
 
