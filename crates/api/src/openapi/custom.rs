@@ -130,7 +130,8 @@ fn require_no_nulls(keywords: &mut Map<String, Value>) {
     let nullables: Vec<String> = properties
         .into_iter()
         .flatten()
-        .filter_map(|(name, schema)| nullable(schema).then(|| name.clone()))
+        .filter(|(_, schema)| nullable(schema))
+        .map(|(name, _)| name.clone())
         .collect();
     let Some(required) = keywords.get_mut("required").and_then(Value::as_array_mut) else { return };
     required.retain(|name| name.as_str().is_none_or(|name| nullables.iter().all(|known| known != name)));
