@@ -3,6 +3,8 @@
 //! Objects and lists in JSON are the stored bytes; everything else is made from trees.
 //! Lists in every form but YAML and indented JSON are made while they are written.
 
+mod spread;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,8 +15,10 @@ use ironclad_api::table::{MetaVersion, partial, partial_object};
 use ironclad_api::{Entry, ListMeta, Object, json, protobuf};
 use ironclad_engine::table::{self, TableOptions as Engine};
 use ironclad_engine::{List, Response, Served};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use self::spread::spread;
 use super::Asked;
 use crate::negotiate::{Accepted, Conversion, Encoding, Target};
 use crate::reply::{self, Pieces, Reply, accepts_gzip};
@@ -112,16 +116,26 @@ impl View<'_> {
             return match self.accepted.encoding {
                 Encoding::Protobuf => Ok(self.pieces(200, messages(list).map_err(Status::internal_error)?)),
                 _ if self.is_verbatim() => Ok(self.pieces(200, whole(list))),
-                _ => self.tree(200, &list.object()),
+                _ => self.spread(list, "items", List::object, |_| Box::new(|entry| entry.object().into_value())),
             };
         };
         let version = meta_version(conversion);
         match (conversion.target, self.is_verbatim()) {
             (Target::Table, true) => Ok(self.pieces(200, table_rows(list, self.table(version)?))),
-            (Target::Table, false) => self.tree(200, &table::of_list(&list, &self.table(version)?)),
+            (Target::Table, false) => {
+                let (options, frame) = (self.table(version)?, self.table(version)?);
+                let table = |list: &List| table::of_list(list, &frame);
+                self.spread(list, "rows", table, |list| {
+                    let (served, options) = (list.served.clone(), options);
+                    Box::new(move |entry| table::row(&served, entry, &options))
+                })
+            }
             (Target::PartialObjectMetadataList, true) => Ok(self.pieces(200, partials(list, version))),
             (Target::PartialObjectMetadataList, false) => {
-                self.tree(200, &table::partial_list(&list, version.api_version()))
+                let partials = |list: &List| table::partial_list(list, version.api_version());
+                self.spread(list, "items", partials, |_| {
+                    Box::new(move |entry| partial_object(&entry.object(), version).into_value())
+                })
             }
             _ => {
                 let go_type = self.go_type("List");
@@ -130,6 +144,24 @@ impl View<'_> {
                 )))
             }
         }
+    }
+
+    /// A list of trees, written item by item. `frame` makes the whole of the list, `items` what makes an item.
+    fn spread(
+        &self,
+        mut list: List,
+        key: &str,
+        frame: impl Fn(&List) -> Object,
+        items: impl FnOnce(&List) -> Box<dyn Fn(&Entry) -> Value + Send>,
+    ) -> Result<Reply, Status> {
+        let entries = std::mem::take(&mut list.entries);
+        let empty = frame(&list);
+        if entries.is_empty() {
+            return self.tree(200, &empty);
+        }
+        let item = items(&list);
+        let items = entries.into_iter().map(move |entry| item(&entry));
+        Ok(self.pieces(200, spread(&empty, key, self.accepted, items)?))
     }
 
     fn table(&self, version: MetaVersion) -> Result<Engine<'static>, Status> {
