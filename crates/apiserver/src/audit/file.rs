@@ -9,8 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 
-use super::Policy;
-
 /// Lines that wait to be written. When it is full, requests wait, as upstream's log in
 /// blocking mode: a line is not given up.
 const QUEUE: usize = 4096;
@@ -25,20 +23,18 @@ pub struct Settings {
     pub max_bytes: u64,
     /// So many files that were put aside are kept, as `<path>.1` (the youngest) and so on.
     pub keep: u32,
-    pub policy: Policy,
 }
 
 impl Settings {
     /// 100 MiB and ten old files, as kubeadm's users have it.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), max_bytes: 100 << 20, keep: 10, policy: Policy::default() }
+        Self { path: path.into(), max_bytes: 100 << 20, keep: 10 }
     }
 }
 
 /// The way to the writing thread.
 #[derive(Clone)]
 pub struct Log {
-    pub policy: Arc<Policy>,
     lines: mpsc::Sender<Vec<u8>>,
     lost: Arc<AtomicU64>,
 }
@@ -47,7 +43,6 @@ impl Log {
     /// Opens the file (mode 0600) and starts the thread. It ends when the last `Log` is
     /// dropped, after the lines that wait have been written.
     pub fn open(settings: Settings) -> io::Result<Self> {
-        let policy = Arc::new(settings.policy.clone());
         let mut rotating = Rotating::open(settings)?;
         let (lines, mut waiting) = mpsc::channel::<Vec<u8>>(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
@@ -64,7 +59,7 @@ impl Log {
                 lines.clear();
             }
         })?;
-        Ok(Self { policy, lines, lost })
+        Ok(Self { lines, lost })
     }
 
     /// Waits while the queue is full.

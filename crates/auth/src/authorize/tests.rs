@@ -52,7 +52,7 @@ fn a_bad_file_is_refused_with_upstreams_words() {
     check_file(b"apiVersion: v1", &load("Object 'Kind' is missing in 'apiVersion: v1'"));
     let kind = "no kind \"Pod\" is registered for version \"v1\"";
     check_file(b"kind: Pod\napiVersion: v1", &load(kind));
-    check(&[rbac.clone()], "");
+    check(std::slice::from_ref(&rbac), "");
     check(&[], "authorizers: Required value: at least one authorization mode must be defined");
     check(
         &[json!({ "type": "Node", "name": "no de" })],
