@@ -4,6 +4,7 @@ pub mod detach;
 mod preflight;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ironclad_env::RealEnv;
 use tokio::signal::unix::{SignalKind, signal};
@@ -61,6 +62,9 @@ impl Role {
     }
 }
 
+/// How long the further nodes may take to stop when their start is given up.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// The parts of a role.
 pub type Parts = Vec<Box<dyn Component>>;
 
@@ -116,7 +120,13 @@ async fn serve_config(
     let mut context = Context { env, config: Arc::new(config), machine, made: Made::default() };
     let started = tokio::select! {
         started = Started::start(parts, &mut context, progress) => started?,
-        () = stop.asked() => return Ok(()),
+        () = stop.asked() => {
+            // What has begun ends with this process, but for further nodes, which are processes of their own.
+            if let Err(error) = nodes::end_left(&context.config, GRACE).await {
+                tracing::warn!(%error, "a further node runs on");
+            }
+            return Ok(());
+        }
     };
     let took = context.env.elapsed().saturating_sub(began);
     tracing::info!(?took, "ready");
@@ -131,7 +141,7 @@ async fn serve_config(
     Ok(())
 }
 
-fn next_steps(config: &Config, role: Role, took: std::time::Duration) -> String {
+fn next_steps(config: &Config, role: Role, took: Duration) -> String {
     let kubeconfig = config.admin_kubeconfig();
     let what = match role {
         Role::Up => "The cluster is ready",
