@@ -66,6 +66,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long a peer may leave sent bytes unconfirmed, or its window closed, while there is something to send.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// From so many streams at once on, a connection looks whether others have something to write too. For fewer it does
+/// not pay: a look costs what a small answer does.
+const COMPANY: usize = 4;
+
 /// After an error of accept (out of file descriptors), which would else repeat at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -108,6 +112,11 @@ impl Connection {
     /// Counts a stream until the result is dropped: it keeps the connection in use.
     pub fn stream(&self) -> Arc<()> {
         self.streams.clone()
+    }
+
+    /// Whether several requests or streams may want to write to it.
+    fn has_company(&self) -> bool {
+        Arc::strong_count(&self.streams) > COMPANY
     }
 
     /// How long nobody has used it.
@@ -248,7 +257,9 @@ async fn serve_h2(
     secured: TlsStream<TcpStream>,
 ) -> Result<(), Broken> {
     let ending = ending(&shared, &connection);
-    let disused = disused(shared.clone(), connection.clone());
+    let disused = Seldom::new(disused(shared.clone(), connection.clone()));
+    let used = connection.clone();
+    let has_company = || used.has_company();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         pipeline::serve(shared.clone(), connection.clone(), request)
     });
@@ -265,11 +276,11 @@ async fn serve_h2(
         .serve_connection(TokioIo::new(stream.clone()), service);
     let mut served = std::pin::pin!(served);
     tokio::select! {
-        result = stream.turns(served.as_mut()) => return result,
+        result = stream.turns(served.as_mut(), has_company) => return result,
         () = ending => {}
         () = disused => {}
     }
     // GOAWAY: the client opens a new connection for what comes next.
     served.as_mut().graceful_shutdown();
-    stream.turns(served).await
+    stream.turns(served, has_company).await
 }

@@ -37,12 +37,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gather<S> {
     }
 
     /// Drives the connection that writes to this stream; each turn ends by sending what it wrote.
-    pub async fn turns<C, E>(&self, mut connection: Pin<&mut C>) -> Result<(), Broken>
+    ///
+    /// A stream's task wakes the connection's as soon as it has something, and that would run next. `has_company`
+    /// says whether other streams may have something too: then a turn first lets the tasks run that are ready.
+    pub async fn turns<C, E>(
+        &self,
+        mut connection: Pin<&mut C>,
+        has_company: impl Fn() -> bool,
+    ) -> Result<(), Broken>
     where
         C: Future<Output = Result<(), E>>,
         E: Into<Broken>,
     {
+        let mut has_waited = false;
         poll_fn(|context| {
+            if !has_waited && has_company() {
+                has_waited = true;
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            has_waited = false;
             let turn = connection.as_mut().poll(context);
             // Should this have to wait, the stream wakes the same task.
             if let Poll::Ready(Err(error)) = self.0.lock().poll_send(context) {
@@ -178,7 +192,7 @@ mod tests {
             }
             Ok::<(), io::Error>(())
         };
-        let driven = gather.turns(std::pin::pin!(turn)).now_or_never();
+        let driven = gather.turns(std::pin::pin!(turn), || false).now_or_never();
         assert!(driven.is_some_and(|result| result.is_ok()), "{made:?}");
         let state = gather.0.lock();
         let sizes: Vec<usize> = state.stream.writes.iter().map(Vec::len).collect();
@@ -187,6 +201,21 @@ mod tests {
         let all: Vec<u8> = made.iter().enumerate().flat_map(|(at, size)| vec![at as u8; *size]).collect();
         assert_eq!(bytes, all, "nothing is lost or moved");
         assert!(state.stream.flushes >= 1);
+    }
+
+    #[test]
+    fn a_turn_in_company_lets_others_run_first() {
+        let gather = Gather::new(Noting { writes: Vec::new(), flushes: 0, room: 1 });
+        let turns = std::cell::Cell::new(0);
+        let connection = std::pin::pin!(poll_fn(|_| {
+            turns.set(turns.get() + 1);
+            Poll::<Result<(), io::Error>>::Pending
+        }));
+        let mut driven = std::pin::pin!(gather.turns(connection, || true));
+        for want in [0, 1, 1, 2] {
+            assert!(driven.as_mut().now_or_never().is_none());
+            assert_eq!(turns.get(), want);
+        }
     }
 
     #[test]
