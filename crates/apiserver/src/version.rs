@@ -8,6 +8,11 @@ use serde::Serialize;
 pub struct Version {
     pub major: String,
     pub minor: String,
+    /// The release whose behaviour the server shows, and the oldest that it can stand beside.
+    pub emulation_major: String,
+    pub emulation_minor: String,
+    pub min_compatibility_major: String,
+    pub min_compatibility_minor: String,
     pub git_version: String,
     pub git_commit: String,
     pub git_tree_state: String,
@@ -23,6 +28,10 @@ impl Version {
         Self {
             major: "1".into(),
             minor: "36".into(),
+            emulation_major: "1".into(),
+            emulation_minor: "36".into(),
+            min_compatibility_major: "1".into(),
+            min_compatibility_minor: "35".into(),
             git_version: ironclad_api::version::GIT_VERSION.into(),
             git_commit: commit.into(),
             git_tree_state: "clean".into(),

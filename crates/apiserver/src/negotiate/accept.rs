@@ -4,10 +4,10 @@ use http::HeaderMap;
 use http::header::ACCEPT;
 use ironclad_api::GroupVersionKind;
 use ironclad_api::params::Query;
-use ironclad_api::status::Status;
+use ironclad_api::status::{Reason, Status};
 
 use super::media::{self, Clause};
-use super::{ENCODINGS, Encoding, is_pretty, media_types};
+use super::{ENCODINGS, Encoding, is_pretty, media_types, refused_by_router};
 
 /// How an answer is to be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,25 @@ pub fn accept(headers: &HeaderMap, query: &Query, views: Views) -> Result<Accept
     let mut accepted = chosen.ok_or_else(|| Status::not_acceptable(&media_types()))?;
     accepted.pretty |= is_pretty(headers, query);
     Ok(accepted)
+}
+
+/// Whether a route of a built-in resource writes what the client takes: upstream's router asks that before its
+/// handlers look at the wishes beside the media type. `lists`: the route is that of lists and watches.
+pub fn route(headers: &HeaderMap, lists: bool) -> Result<(), Status> {
+    let accept = media::header(headers, &ACCEPT);
+    let known = |kind: &str, subtype: &str| match (kind, subtype) {
+        ("*", "*") => true,
+        ("application", subtype) => ENCODINGS.iter().any(|encoding| encoding.subtype() == subtype),
+        _ => false,
+    };
+    if accept.is_empty() || media::clauses(accept).iter().any(|clause| known(clause.kind, clause.subtype)) {
+        return Ok(());
+    }
+    let streams = ENCODINGS.iter().filter(|encoding| lists && encoding.streams());
+    let mut names: Vec<String> = media_types().map(str::to_owned).into();
+    names.extend(streams.map(|encoding| format!("{};stream=watch", encoding.media_type())));
+    let message = format!("406: Not Acceptable\n\nAvailable representations: {}", names.join(", "));
+    Err(refused_by_router(406, Reason::NotAcceptable, message))
 }
 
 /// The form of a watch: one that can be framed.

@@ -10,7 +10,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use ironclad_api::params::Query;
 use ironclad_api::protobuf;
-use ironclad_api::status::Status;
+use ironclad_api::status::{Reason, Status};
 use ironclad_client::PatchKind;
 
 pub use accept::{Accepted, Conversion, Target};
@@ -91,9 +91,23 @@ pub fn patch(headers: &HeaderMap, strategic: bool) -> Result<PatchKind, Status> 
     let served = || PATCHES.into_iter().filter(|(_, kind)| strategic || *kind != PatchKind::Strategic);
     let known = served().find(|(name, _)| *name == media_type);
     known.map(|(_, kind)| kind).ok_or_else(|| {
+        if strategic {
+            return refused_by_router(
+                415,
+                Reason::UnsupportedMediaType,
+                "415: Unsupported Media Type".to_owned(),
+            );
+        }
         let names: Vec<&str> = served().map(|(name, _)| name).collect();
         Status::unsupported_media_type(&names)
     })
+}
+
+/// What upstream's router says of a request to a built-in resource before its handler sees it.
+fn refused_by_router(code: u16, reason: Reason, message: String) -> Status {
+    let mut status = Status { message, reason, code, ..Status::not_acceptable(&[]) };
+    status.details_mut();
+    status
 }
 
 /// Whether the reader is a person: they said so, or use what people use.

@@ -12,9 +12,9 @@ use ironclad_api::params::{IncludeObject, TableOptions};
 use ironclad_api::protobuf::EncodeError;
 use ironclad_api::status::Status;
 use ironclad_api::table::{MetaVersion, partial, partial_object};
-use ironclad_api::{Entry, ListMeta, Object, json, protobuf};
+use ironclad_api::{Entry, GroupVersionKind, ListMeta, Object, json, protobuf};
 use ironclad_engine::table::{self, TableOptions as Engine};
-use ironclad_engine::{List, Response, Served};
+use ironclad_engine::{List, Response, SchemaRef, Served};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -116,7 +116,10 @@ impl View<'_> {
             return match self.accepted.encoding {
                 Encoding::Protobuf => Ok(self.pieces(200, messages(list).map_err(Status::internal_error)?)),
                 _ if self.is_verbatim() => Ok(self.pieces(200, whole(list))),
-                _ => self.spread(list, "items", List::object, |_| Box::new(|entry| entry.object().into_value())),
+                _ => self.spread(list, "items", List::object, |list| {
+                    let served = list.served.clone();
+                    Box::new(move |entry| untyped_tree(&served, entry))
+                }),
             };
         };
         let version = meta_version(conversion);
@@ -224,7 +227,39 @@ fn joined(head: String, items: impl Iterator<Item = Bytes> + Send + 'static, tai
 }
 
 fn whole(list: List) -> Pieces {
-    joined(list.head(), list.entries.into_iter().map(|entry| entry.json.clone()), List::TAIL)
+    let head = list.head();
+    if matches!(list.served.schema(), SchemaRef::Custom(_)) {
+        return joined(head, list.entries.into_iter().map(|entry| entry.json.clone()), List::TAIL);
+    }
+    let kind = kind_members(&list.served.gvk);
+    let items = list.entries.into_iter().enumerate().flat_map(move |(at, entry)| untyped(at, &entry, &kind));
+    let tail = std::iter::once(Bytes::from_static(List::TAIL.as_bytes()));
+    Box::new(std::iter::once(Bytes::from(head)).chain(items).chain(tail))
+}
+
+/// An item as a tree.
+fn untyped_tree(served: &Served, entry: &Entry) -> Value {
+    let mut object = entry.object();
+    if matches!(served.schema(), SchemaRef::Builtin(_)) {
+        object.0.remove("kind");
+        object.0.remove("apiVersion");
+    }
+    object.into_value()
+}
+
+/// How the bytes of every object of a kind begin.
+fn kind_members(gvk: &GroupVersionKind) -> String {
+    format!(r#"{{"kind":"{}","apiVersion":"{}","#, gvk.kind, gvk.api_version())
+}
+
+/// An item of a list of built-in objects, which leaves out what the list's own kind says. It is shared
+/// with the cache: nothing is copied but the brace, which comes with the comma before it.
+fn untyped(at: usize, entry: &Entry, kind: &str) -> [Bytes; 2] {
+    let (comma, brace) = if at == 0 { ("", "{") } else { (",", ",{") };
+    match entry.json.starts_with(kind.as_bytes()) {
+        true => [Bytes::from_static(brace.as_bytes()), entry.json.slice(kind.len()..)],
+        false => [Bytes::from_static(comma.as_bytes()), entry.json.clone()],
+    }
 }
 
 /// The same in protobuf, which says how long it is before it begins.
