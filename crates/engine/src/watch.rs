@@ -14,7 +14,7 @@ use ironclad_api::field::{FieldError, Path};
 use ironclad_api::params::{ListOptions, ResourceVersionMatch};
 use ironclad_api::status::Status;
 use ironclad_client::Target;
-use ironclad_env::{BoxFuture, EnvironmentExt};
+use ironclad_env::{BoxFuture, EnvironmentExt, Seldom};
 use tokio::sync::watch;
 
 pub use event::WatchEvent;
@@ -58,11 +58,13 @@ pub struct Watch {
     candidates: Vec<Arc<Record>>,
     ready: VecDeque<WatchEvent>,
     bookmarks: bool,
-    bookmark_at: BoxFuture<'static, ()>,
-    deadline: BoxFuture<'static, ()>,
+    bookmark_at: Timer,
+    deadline: Timer,
     ends: Duration,
     over: bool,
 }
+
+type Timer = Seldom<BoxFuture<'static, ()>>;
 
 /// Where a watch begins.
 struct Start {
@@ -114,8 +116,8 @@ impl Engine {
             candidates: Vec::new(),
             ready,
             bookmarks: options.allow_watch_bookmarks,
-            bookmark_at: self.env.sleep(next_bookmark(timeout)),
-            deadline: self.env.sleep(timeout),
+            bookmark_at: Seldom::new(self.env.sleep(next_bookmark(timeout))),
+            deadline: Seldom::new(self.env.sleep(timeout)),
             ends: self.env.elapsed() + timeout,
         })
     }
@@ -312,7 +314,7 @@ impl Watch {
 
     fn bookmark(&mut self) {
         let left = self.ends.saturating_sub(self.engine.env.elapsed());
-        self.bookmark_at = self.engine.env.sleep(next_bookmark(left));
+        self.bookmark_at = Seldom::new(self.engine.env.sleep(next_bookmark(left)));
         if !self.bookmarks {
             return;
         }
