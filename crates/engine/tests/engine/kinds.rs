@@ -195,6 +195,14 @@ impl Strategy for Vessel {
         port(object).map(claim).into_iter().collect()
     }
 
+    /// It is judged in the version of the request.
+    fn validate(&self, new: &Object, old: Option<&Object>, preparation: &Preparation<'_>) -> Vec<FieldError> {
+        for object in [Some(new), old].into_iter().flatten() {
+            assert_eq!(object.api_version(), preparation.requested.api_version());
+        }
+        Vec::new()
+    }
+
     fn field_label(&self, version: &GroupVersion, label: &str) -> Option<String> {
         let own = if version.version == "v1" { "spec.door" } else { "spec.port" };
         (label == own).then(|| label.to_owned())
