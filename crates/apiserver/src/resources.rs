@@ -81,7 +81,6 @@ pub async fn serve(
     };
     if served.deprecation().is_some() {
         shared.metrics.deprecated(&served.gvr, &resource.subresource);
-        context.audit.lock().insert("k8s.io/deprecated".to_owned(), "true".to_owned());
     }
     let asked = Asked { context, info, resource, query, served, parts };
     if let Err(refusal) = route::check(&asked) {
