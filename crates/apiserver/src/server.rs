@@ -160,8 +160,7 @@ impl Server {
             stored_bytes,
         } = parts;
         let path = audit.file.as_ref().map(|file| file.path.clone()).unwrap_or_default();
-        let audit =
-            audit::Sinks::open(&env, audit).map_err(|error| StartError::Audit { path, error })?;
+        let audit = audit::Sinks::open(&env, audit).map_err(|error| StartError::Audit { path, error })?;
         let mut hints = vec![&authenticators.client_ca];
         hints.extend(front_proxy.as_ref().map(|proxy| &proxy.ca));
         let tls = Arc::new(tls::server_config(identity, &hints)?);
