@@ -180,6 +180,18 @@ async fn discovery_is_the_same_in_every_encoding() {
             assert!(answer.body.starts_with(b"k8s\0\x0a"), "{path}");
             read.as_object_mut().expect("an object").remove("apiVersion");
         }
-        assert_eq!(read, in_json, "{path}");
+        assert_eq!(read, without_zeros(&in_json), "{path}");
+    }
+}
+
+/// What of a document protobuf can tell: Go's zero values are the same as nothing.
+fn without_zeros(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let told = members.iter().filter(|(_, value)| **value != json!(false) && **value != json!(""));
+            Value::Object(told.map(|(name, value)| (name.clone(), without_zeros(value))).collect())
+        }
+        Value::Array(elements) => elements.iter().map(without_zeros).collect(),
+        value => value.clone(),
     }
 }

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 
+use super::tree::is_message;
 use super::wire::{self, Wire};
 use super::{DecodeError, embedded};
 use crate::json::MAX_DEPTH;
@@ -59,7 +60,7 @@ fn property(
             let (key, value) = entry(values, wire, name, depth)?;
             crate::object::object_in(out, name).insert(key, value);
         }
-        Shape::List(items) => {
+        Shape::List(items) if !is_message(&property.schema) => {
             let list = out.entry(name).or_insert_with(|| Value::Array(Vec::new()));
             if let Value::Array(list) = list {
                 elements(items, wire, name, list, depth)?;

@@ -15,8 +15,10 @@ use crate::time;
 /// Go's zero time, which is an empty message.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
-/// A slice type that is a message of its own, though a field of a message.
-const VERBS: &str = "v1.Verbs";
+/// Whether a list is a message of its own, though a field of a message: the slice type `Verbs` is.
+pub(super) fn is_message(list: &Schema) -> bool {
+    list.go_type.as_deref() == Some("v1.Verbs")
+}
 
 /// Writes an object's members. `None` stands for the zero value.
 pub(super) fn message(
@@ -58,7 +60,7 @@ fn property(property: &Property, number: u16, value: &Value, out: &mut Writer) -
     let schema = &property.schema;
     match (&schema.resolve().shape, value) {
         (Shape::List(_) | Shape::Map(_), Value::Null) => Ok(()),
-        (Shape::List(_), _) if schema.go_type.as_deref() == Some(VERBS) => single(schema, number, value, out),
+        (Shape::List(_), _) if is_message(schema) => single(schema, number, value, out),
         (Shape::List(items), Value::Array(elements)) => list(items, number, elements, out),
         (Shape::Map(values), Value::Object(entries)) => map(values, number, entries, out),
         (_, Value::Null) if property.pointer => Ok(()),

@@ -27,9 +27,9 @@ mod store;
 
 use std::sync::Arc;
 
+use ironclad_auth::Anonymous;
 use ironclad_client::Client;
 use ironclad_encryption::Encryption;
-use ironclad_auth::Anonymous;
 use ironclad_engine::{Authorizer, Engine};
 use ironclad_env::{BoxFuture, Env};
 use ironclad_store::Store;
