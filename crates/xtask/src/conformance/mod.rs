@@ -148,7 +148,8 @@ impl Run<'_> {
         let status = Command::new(&self.arguments.e2e_test)
             .arg("--provider=local")
             .arg(format!("--kubeconfig={}", self.arguments.kubeconfig.display()))
-            .arg(format!("--ginkgo.focus=^{}$", list::quoted(&test.name)))
+            // What it is held against begins with the suite's name and may end with labels.
+            .arg(format!("--ginkgo.focus= {}( \\[.*)?$", list::quoted(&test.name)))
             .arg(format!("--ginkgo.json-report={}", report.display()))
             .arg(format!("--ginkgo.timeout={}s", self.arguments.timeout))
             .args(["--ginkgo.no-color", "--ginkgo.v", "--ginkgo.silence-skips", "--disable-log-dump"])
