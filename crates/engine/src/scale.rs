@@ -85,6 +85,7 @@ impl Engine {
         self.admit_scale(scale, write, &mut after, &before).await?;
         let replicas = checked_replicas(&after, &scale.target.name)?;
 
+        let patched = matches!(write.input, Input::Patch(..));
         let asked = after.resource_version().to_owned();
         let seen = parent.object.resource_version().to_owned();
         if !asked.is_empty() && asked != seen {
@@ -102,8 +103,9 @@ impl Engine {
             Write::new(scale.context, scale.served, Part::Main, scale.target.clone(), input, scale.dry_run);
         inner.admitted = true;
         match self.write(&mut inner).await {
-            // The parent changed between the two reads; the client did not say that it must not.
-            Err(status) if status.is_conflict() && asked.is_empty() => Err(Lost::Race),
+            // The parent changed between the two reads, and the client did not say that it must not. What a patch says
+            // of the version is found out by applying it to the newer parent.
+            Err(status) if status.is_conflict() && (asked.is_empty() || patched) => Err(Lost::Race),
             Err(status) => Err(status.into()),
             Ok(response) => {
                 let written = response.into_object().unwrap_or_default();

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use ironclad_api::params::ListOptions;
-use ironclad_client::{Cache, Operation, Request};
+use ironclad_client::{Cache, Operation, PatchKind, Request};
 use ironclad_engine::{Engine, EventType, Parts, Registry, Response};
 use ironclad_env::RealEnv;
 use ironclad_store::model::MemoryStore;
 use serde_json::json;
 
-use crate::kinds::Plain;
-use crate::world::{Gate, config_map, object, target};
+use crate::kinds::{Plain, Widget};
+use crate::world::{Gate, config_map, object, target, widget};
 
 const WRITERS: usize = 8;
 const EACH: usize = 40;
@@ -63,5 +63,35 @@ async fn writers_and_watchers_on_several_threads_agree() {
     }
     for watcher in watchers {
         assert_eq!(watcher.await.expect("a watcher"), (WRITERS * EACH) as u64);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_patch_of_a_scale_does_not_mind_who_else_writes_its_parent() {
+    let gate = Arc::new(Gate::default());
+    let registry = Registry::new([Widget::shared()]);
+    let parts = Parts::new(RealEnv::shared(), MemoryStore::new(), registry, gate.clone(), gate);
+    let engine = Engine::start(parts).await.expect("starts");
+    let body = object(widget("w", json!({"replicas": 2, "selector": "app=w"})));
+    let created = Request::create(target("example.com/v1/widgets ns/"), body);
+    engine.handle(&context(), created).await.expect("created");
+    let patched = |path: &'static str, field: &'static str| {
+        let engine = engine.clone();
+        tokio::spawn(async move {
+            for n in 0..200 {
+                let patch = json!({"spec": {field: n % 10}}).to_string();
+                let request = Request::patch(target(path), PatchKind::Merge, patch);
+                engine.handle(&context(), request).await.expect("no conflict");
+            }
+        })
+    };
+    let writers = [
+        patched("example.com/v1/widgets ns/w scale", "replicas"),
+        patched("example.com/v1/widgets ns/w scale", "replicas"),
+        patched("example.com/v1/widgets ns/w", "size"),
+        patched("example.com/v1/widgets ns/w", "size"),
+    ];
+    for writer in writers {
+        writer.await.expect("a writer");
     }
 }
