@@ -216,7 +216,6 @@ async fn a_list_that_nobody_reads_costs_two_megabytes_at_most() {
 
 /// As slow as the limits that it waits for.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes half a minute"]
 async fn connections_that_say_nothing_are_closed() {
     let cluster = start().await;
     let silent = async {

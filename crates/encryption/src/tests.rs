@@ -205,22 +205,3 @@ fn services_are_checked_as_upstream_checks_them() {
         "KMS.apiVersion: Invalid value: \"v1\": KMSv1 is deprecated and will only receive security updates going forward. Use KMSv2 instead.",
     );
 }
-
-/// `cargo test -p ironclad-encryption -- --ignored --nocapture figures`
-#[test]
-#[ignore = "prints figures"]
-fn figures_of_a_secret() {
-    let plain = Bytes::from(vec![b'x'; 2048]);
-    for provider in ["secretbox:k=1", "aesgcm:k=1", "aescbc:k=1"] {
-        let encryption = encryption(provider);
-        let time = |work: &dyn Fn()| {
-            let (rounds, start) = (5_000, std::time::Instant::now());
-            (0..rounds).for_each(|_| work());
-            start.elapsed().as_secs_f64() * 1e6 / f64::from(rounds)
-        };
-        let stored = encryption.seal(&secrets(), PATH, plain.clone()).expect("sealed");
-        let seal = time(&|| drop(encryption.seal(&secrets(), PATH, plain.clone())));
-        let open = time(&|| drop(encryption.open(&secrets(), PATH, stored.clone())));
-        println!("{provider}: 2 KiB sealed in {seal:.1} us, opened in {open:.1} us");
-    }
-}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ironclad_pki::certificate::Certificate;
 use ironclad_pki::pem;
-use ironclad_pki::tls::{self, CertificateSlot, HTTP1};
+use ironclad_pki::tls::{self, CertificateSlot, HTTP1, signatures};
 use jiff::Timestamp;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
@@ -99,8 +99,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = tls::provider().signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, &algorithms)
+        signatures::tls12(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -109,11 +108,10 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = tls::provider().signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, &algorithms)
+        signatures::tls13(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        tls::provider().signature_verification_algorithms.supported_schemes()
+        signatures::schemes()
     }
 }

@@ -214,20 +214,6 @@ mod tests {
         assert!(tokens.check(&token, &[API.into()]).is_ok());
     }
 
-    /// `cargo test -p ironclad-auth --release -- --ignored --nocapture figures`
-    #[test]
-    #[ignore = "prints figures"]
-    fn figures_of_a_token() {
-        let (sim, _, tokens, token) = bound();
-        let time = |what: &str, work: &dyn Fn()| {
-            let (rounds, start) = (2_000, std::time::Instant::now());
-            (0..rounds).for_each(|_| work());
-            println!("{what}: {:.1} us", start.elapsed().as_secs_f64() * 1e6 / f64::from(rounds));
-        };
-        time("signature", &|| drop(tokens.verifier.verify(&token, None, sim.shared().now())));
-        time("remembered", &|| drop(tokens.check(&token, &[])));
-    }
-
     #[test]
     fn a_token_shows_an_account_in_its_groups() {
         let token = VerifiedToken {

@@ -5,6 +5,7 @@
 
 mod accept;
 mod roots;
+pub mod signatures;
 mod slot;
 
 use std::sync::{Arc, LazyLock};
