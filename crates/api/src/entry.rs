@@ -1,12 +1,12 @@
 //! One committed version of one object, as the cache shares it.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
+use crate::decoded::Slot;
 use crate::object::{Object, ObjectKey};
 use crate::protobuf::{self, EncodeError};
 use crate::ties::Ties;
@@ -23,7 +23,7 @@ pub struct Entry {
     ties: OnceLock<Ties>,
     /// Carries its resourceVersion already.
     pub json: Bytes,
-    typed: OnceLock<Option<Arc<dyn Any + Send + Sync>>>,
+    decoded: OnceLock<Arc<Slot>>,
     protobuf: OnceLock<Result<Bytes, EncodeError>>,
 }
 
@@ -65,8 +65,8 @@ pub struct EntryMeta {
 impl Entry {
     pub fn new(meta: EntryMeta, revision: u64, json: Bytes) -> Self {
         let EntryMeta { key, uid, labels, fields, ties } = meta;
-        let (typed, protobuf) = (OnceLock::new(), OnceLock::new());
-        Self { key, uid, revision, labels, fields, ties, json, typed, protobuf }
+        let (decoded, protobuf) = (OnceLock::new(), OnceLock::new());
+        Self { key, uid, revision, labels, fields, ties, json, decoded, protobuf }
     }
 
     /// What is parsed of it, for another entry of the same object.
@@ -99,6 +99,11 @@ impl Entry {
         }
     }
 
+    /// Whether this text is anywhere in the object's bytes: a quick no for those who look for a rare member.
+    pub fn mentions(&self, text: &str) -> bool {
+        memchr::memmem::find(&self.json, text.as_bytes()).is_some()
+    }
+
     /// The whole tree, decoded anew at each call.
     pub fn object(&self) -> Object {
         serde_json::from_slice(&self.json).unwrap_or_default()
@@ -110,14 +115,10 @@ impl Entry {
         self.protobuf.get_or_init(made).clone()
     }
 
-    /// The object as `T`, decoded at most once per version and shared. The first
-    /// caller fixes the type: one Rust type per kind in a process. `None` if the
-    /// stored object does not decode as `T`.
+    /// The object as `T` without its managed fields, shared while it is among the latest decoded. The first
+    /// caller fixes the type: one Rust type per kind in a process. `None` if the stored object does not
+    /// decode as `T`.
     pub fn typed<T: DeserializeOwned + Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        let decoded = self.typed.get_or_init(|| {
-            let typed: T = crate::typed::from_slice(&self.json).ok()?;
-            Some(Arc::new(typed) as Arc<dyn Any + Send + Sync>)
-        });
-        decoded.clone()?.downcast::<T>().ok()
+        self.decoded.get_or_init(Arc::default).read(&self.json)
     }
 }

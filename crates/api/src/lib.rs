@@ -5,6 +5,7 @@
 pub mod apply;
 pub mod bootstrap_token;
 pub mod cron;
+mod decoded;
 pub mod duration;
 pub mod entry;
 pub mod field;

@@ -2,17 +2,52 @@
 //!
 //! Go has a zero time, which it writes as `null`; the types here have times that must be there. An
 //! object whose conditions were written without one decodes with Go's zero time in its place.
+//!
+//! Documents decode without their managed fields: nobody who reads types looks at them, and as trees they are the
+//! largest part of most objects.
 
+use std::ops::Range;
+
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// The times that the types require.
 const REQUIRED_TIMES: [&str; 2] = ["lastTransitionTime", "lastObservedTime"];
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
-/// Decodes a document. Fields that the type lacks are dropped.
+/// Decodes a document. Fields that the type lacks are dropped, and `metadata.managedFields` are.
 pub(crate) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
+    match managed_fields(json) {
+        Some(range) => {
+            let (before, after) = (json.get(..range.start), json.get(range.end..));
+            decode(&[before.unwrap_or_default(), b"null", after.unwrap_or_default()].concat())
+        }
+        None => decode(json),
+    }
+}
+
+fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
     serde_json::from_slice(json).or_else(|_| from_map(serde_json::from_slice(json)?))
+}
+
+/// Where in a document the value of `metadata.managedFields` is.
+fn managed_fields(json: &[u8]) -> Option<Range<usize>> {
+    #[derive(Deserialize)]
+    struct Document<'a> {
+        #[serde(borrow)]
+        metadata: Metadata<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Metadata<'a> {
+        #[serde(borrow, rename = "managedFields")]
+        managed_fields: &'a RawValue,
+    }
+    let document: Document<'_> = serde_json::from_slice(json).ok()?;
+    let value = document.metadata.managed_fields.get();
+    let start = (value.as_ptr() as usize).checked_sub(json.as_ptr() as usize)?;
+    Some(start..start + value.len())
 }
 
 /// Decodes an object's tree.
@@ -55,6 +90,27 @@ mod tests {
     #[serde(rename_all = "camelCase")]
     struct Condition {
         last_transition_time: String,
+    }
+
+    #[test]
+    fn managed_fields_are_left_out_and_nothing_else_is() {
+        let check = |what: &str, metadata: Value| {
+            let mut document = json!({"metadata": metadata, "data": {"managedFields": "kept"}});
+            let read: Value = from_slice(document.to_string().as_bytes()).expect("a document");
+            if let Some(fields) = document.pointer_mut("/metadata/managedFields") {
+                *fields = Value::Null;
+            }
+            assert_eq!(read, document, "{what}");
+        };
+        let entry = json!({"manager": "m", "operation": "Apply", "fieldsV1": {"f:data": {"f:\"}]": {}}}});
+        check("none", json!({"name": "a"}));
+        check("an empty list", json!({"managedFields": [], "name": "a"}));
+        check(
+            "one in the middle",
+            json!({"labels": {"managedFields": "x"}, "managedFields": [entry], "name": "a"}),
+        );
+        check("several at the end", json!({"annotations": {"a": "b"}, "managedFields": [entry, entry]}));
+        check("null", json!({"managedFields": null, "name": "a"}));
     }
 
     #[test]

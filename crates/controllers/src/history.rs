@@ -60,8 +60,12 @@ impl Owner<'_> {
     pub fn history(&self, cache: &dyn Cache) -> History {
         let state = self.state();
         let mut history = History { equal: Vec::new(), others: Vec::new(), claims: Vec::new() };
-        let revisions =
-            ownership::claimable::<ControllerRevision>(cache, CONTROLLER_REVISIONS, self.metadata);
+        let revisions = ownership::claimable::<ControllerRevision>(
+            cache,
+            CONTROLLER_REVISIONS,
+            self.metadata,
+            self.selector,
+        );
         for revision in revisions {
             let meta = &revision.metadata;
             match claim(self.metadata, meta, self.selector.matches(meta.labels.as_ref())) {

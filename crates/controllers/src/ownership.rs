@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ironclad_api::ObjectKey;
-use ironclad_client::typed::CacheExt;
 use ironclad_client::{By, Cache, Change, PatchKind};
 use ironclad_control::{Watch, Write};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -11,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::resources::Resource;
+use crate::selectors::Selector;
 
 /// The owner that manages the object; an object has at most one.
 pub fn controller_of(metadata: &ObjectMeta) -> Option<&OwnerReference> {
@@ -72,19 +72,21 @@ fn metadata_of(entry: &ironclad_api::Entry) -> ObjectMeta {
 }
 
 /// What [`claim`] is to be asked about: the objects that the owner manages, and those of its
-/// namespace that nobody does.
+/// namespace that it selects and nobody manages. The others are not even decoded.
 pub fn claimable<T: DeserializeOwned + Send + Sync + 'static>(
     cache: &dyn Cache,
     resource: Resource,
     owner: &ObjectMeta,
+    selector: &Selector,
 ) -> Vec<Arc<T>> {
     let namespace = owner.namespace.as_deref().unwrap_or_default();
-    let managed_by = |uid| cache.find_as::<T>(&resource.group_resource(), &By::Controller { namespace, uid });
-    let mut objects = managed_by("");
+    let managed_by = |uid| cache.find(&resource.group_resource(), &By::Controller { namespace, uid });
+    let mut entries = managed_by("");
+    entries.retain(|entry| selector.matches(Some(&entry.labels)));
     if let Some(uid) = owner.uid.as_deref().filter(|uid| !uid.is_empty()) {
-        objects.extend(managed_by(uid));
+        entries.extend(managed_by(uid));
     }
-    objects
+    entries.iter().filter_map(|entry| entry.typed()).collect()
 }
 
 /// What an owner makes of an object of its namespace.

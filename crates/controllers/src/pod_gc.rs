@@ -6,13 +6,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ironclad_api::ObjectKey;
-use ironclad_client::typed::CacheExt;
+use ironclad_api::{Entry, ObjectKey};
 use ironclad_control::{Controller, Plan, View, Watch, Write};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 
-use crate::ownership::key_of;
 use crate::pods;
 use crate::resources::{NODES, PODS};
 
@@ -40,7 +38,7 @@ impl Controller for PodGc {
     fn reconcile(&self, view: &View<'_>, _key: &ObjectKey, now: Timestamp) -> Plan {
         let nodes = view.cache.list(&NODES.group_resource(), None);
         let nodes: BTreeSet<&str> = nodes.iter().map(|node| node.key.name.as_str()).collect();
-        let pods = view.cache.list_as::<Pod>(&PODS.group_resource(), None);
+        let pods = view.cache.list(&PODS.group_resource(), None);
         let lost = pods.iter().filter(|pod| is_lost(pod, &nodes, now));
         let mut plan = Plan::done();
         plan.stages.push(lost.chain(surplus(&pods)).map(|pod| force_delete(pod)).collect());
@@ -49,31 +47,32 @@ impl Controller for PodGc {
     }
 }
 
-fn is_lost(pod: &Pod, nodes: &BTreeSet<&str>, now: Timestamp) -> bool {
-    match pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).filter(|node| !node.is_empty()) {
-        Some(node) => !nodes.contains(node) && age(pod, now) > QUARANTINE,
-        None => pod.metadata.deletion_timestamp.is_some(),
+fn is_lost(pod: &Entry, nodes: &BTreeSet<&str>, now: Timestamp) -> bool {
+    match pod.field("spec.nodeName").filter(|node| !node.is_empty()) {
+        Some(node) => {
+            let age = |created| now.duration_since(created);
+            !nodes.contains(node) && created(pod).is_some_and(|created| age(created) > QUARANTINE)
+        }
+        None => pod.ties().deleting,
     }
 }
 
-fn age(pod: &Pod, now: Timestamp) -> SignedDuration {
-    pod.metadata
-        .creation_timestamp
-        .as_ref()
-        .map_or(SignedDuration::ZERO, |created| now.duration_since(created.0))
+fn created(pod: &Entry) -> Option<Timestamp> {
+    Some(pod.typed::<Pod>()?.metadata.creation_timestamp.as_ref()?.0)
 }
 
 /// The oldest finished pods beyond those that are kept.
-fn surplus(pods: &[Arc<Pod>]) -> impl Iterator<Item = &Arc<Pod>> {
-    let mut finished: Vec<_> = pods.iter().filter(|pod| pods::is_finished(pod)).collect();
-    finished.sort_by_cached_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0));
+fn surplus(pods: &[Arc<Entry>]) -> impl Iterator<Item = &Arc<Entry>> {
+    let mut finished: Vec<_> = pods.iter().filter(|pod| pods::is_finished_entry(pod)).collect();
     let count = finished.len().saturating_sub(MAX_FINISHED);
+    if count > 0 {
+        finished.sort_by_cached_key(|pod| created(pod));
+    }
     finished.into_iter().take(count)
 }
 
-fn force_delete(pod: &Pod) -> Write {
-    let uid = pod.metadata.uid.clone().unwrap_or_default();
-    let mut write = Write::delete(PODS.object(&key_of(&pod.metadata)), uid);
+fn force_delete(pod: &Entry) -> Write {
+    let mut write = Write::delete(PODS.object(&pod.key), pod.uid.clone());
     if let Write::Delete { options, .. } = &mut write {
         options.grace_period_seconds = Some(0);
     }

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ironclad_api::Entry;
 use ironclad_client::typed::CacheExt;
 use ironclad_client::{By, Cache};
 use jiff::{SignedDuration, Timestamp};
@@ -29,7 +30,16 @@ pub fn is_active(pod: &Pod) -> bool {
 }
 
 pub fn is_finished(pod: &Pod) -> bool {
-    matches!(phase(pod), "Succeeded" | "Failed")
+    is_last(phase(pod))
+}
+
+/// The same of a pod that need not be decoded for it.
+pub fn is_finished_entry(pod: &Entry) -> bool {
+    pod.field("status.phase").is_some_and(is_last)
+}
+
+fn is_last(phase: &str) -> bool {
+    matches!(phase, "Succeeded" | "Failed")
 }
 
 pub fn condition<'a>(pod: &'a Pod, condition_type: &str) -> Option<&'a PodCondition> {

@@ -75,7 +75,7 @@ impl Core {
 
     /// `pod` is the newest version, `None` if it is gone.
     pub fn pod_changed(&mut self, key: &ObjectKey, pod: Option<Arc<Pod>>, now: Duration) {
-        match pod.filter(|pod| !is_finished(pod)).map(PodInfo::new) {
+        match pod.filter(|pod| !is_finished(pod)).map(|pod| PodInfo::new(&pod)) {
             None => self.pod_gone(key, now),
             Some(pod) if pod.node_name().is_empty() => self.pod_waits(pod, now),
             Some(pod) => self.pod_placed(pod, now),
@@ -113,8 +113,7 @@ impl Core {
             Some(_) => self.pod_gone(&pod.key, now),
             None => {}
         }
-        let ours = pod.spec().scheduler_name.as_deref().unwrap_or(NAME) == NAME;
-        if !ours || pod.is_deleting() {
+        if !pod.is_ours || pod.is_deleting() {
             return self.pod_gone(&pod.key, now);
         }
         match pod.nominated_node() {

@@ -60,8 +60,11 @@ pub fn merge(base: &mut Value, over: Value) {
 }
 
 pub fn pod_info(pod: &Value) -> Arc<PodInfo> {
-    let pod: Pod = serde_json::from_value(pod.clone()).expect("a pod");
-    PodInfo::new(Arc::new(pod))
+    PodInfo::new(&typed_pod(pod))
+}
+
+pub fn typed_pod(pod: &Value) -> Arc<Pod> {
+    Arc::new(serde_json::from_value(pod.clone()).expect("a pod"))
 }
 
 pub fn typed_node(node: &Value) -> Arc<Node> {

@@ -5,7 +5,9 @@
 use std::collections::BTreeSet;
 
 use ironclad_api::labels::{Labels, Operator, Requirement, Selector};
-use k8s_openapi::api::core::v1::{NodeAffinity, NodeSelectorRequirement, NodeSelectorTerm, PodSpec};
+use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm};
+
+use crate::pod_info::Wishes;
 
 const NAME_FIELD: &str = "metadata.name";
 
@@ -33,10 +35,12 @@ struct Parsed {
 }
 
 impl RequiredNode {
-    pub fn of(spec: &PodSpec) -> Self {
-        let labels = spec.node_selector.as_ref().filter(|labels| !labels.is_empty());
-        let terms =
-            affinity(spec).and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
+    pub fn of(wishes: &Wishes) -> Self {
+        let labels = wishes.node_selector.as_ref().filter(|labels| !labels.is_empty());
+        let terms = wishes
+            .node_affinity
+            .as_ref()
+            .and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
         Self {
             labels: labels.map(Selector::from_labels),
             terms: terms.map(|selector| selector.node_selector_terms.iter().map(Term::parse).collect()),
@@ -53,14 +57,11 @@ impl RequiredNode {
     }
 }
 
-fn affinity(spec: &PodSpec) -> Option<&NodeAffinity> {
-    spec.affinity.as_ref()?.node_affinity.as_ref()
-}
-
 /// The nodes that the required terms name, when every term names some: only they need be looked at.
 /// Empty when the terms contradict themselves.
-pub fn named_nodes(spec: &PodSpec) -> Option<BTreeSet<String>> {
-    let required = affinity(spec)?.required_during_scheduling_ignored_during_execution.as_ref()?;
+pub fn named_nodes(wishes: &Wishes) -> Option<BTreeSet<String>> {
+    let required =
+        wishes.node_affinity.as_ref()?.required_during_scheduling_ignored_during_execution.as_ref()?;
     if required.node_selector_terms.is_empty() {
         return None;
     }
@@ -78,8 +79,9 @@ fn names_of_term(term: &NodeSelectorTerm) -> Option<BTreeSet<String>> {
 }
 
 /// The preferred terms with their weights; `None` when there are none.
-pub fn preferred(spec: &PodSpec) -> Option<Vec<(Term, i64)>> {
-    let terms = affinity(spec)?.preferred_during_scheduling_ignored_during_execution.as_ref()?;
+pub fn preferred(wishes: &Wishes) -> Option<Vec<(Term, i64)>> {
+    let terms =
+        wishes.node_affinity.as_ref()?.preferred_during_scheduling_ignored_during_execution.as_ref()?;
     let weighted = terms.iter().filter(|term| term.weight != 0);
     Some(weighted.map(|term| (Term::parse(&term.preference), i64::from(term.weight))).collect())
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::decide::{Draw, Filters, Unfit};
 use crate::message;
 use crate::plugin::Rejection;
-use crate::pod_info::PodInfo;
+use crate::pod_info::{DISRUPTED, PodInfo};
 use crate::world::World;
 
 /// The reason in the condition of a victim.
@@ -62,7 +62,7 @@ pub fn preempt(pod: &PodInfo, world: World<'_>, unfit: &Unfit, draw: Draw<'_>) -
 
 /// A pod may say never; and while the pods that it had evicted are leaving, it waits for them.
 fn eligible(pod: &PodInfo, world: World<'_>, unfit: &Unfit) -> Result<(), &'static str> {
-    if pod.spec().preemption_policy.as_deref() == Some("Never") {
+    if pod.never_preempts {
         return Err("not eligible due to preemptionPolicy=Never.");
     }
     let nominated = world.snapshot.nomination(&pod.key).unwrap_or(pod.nominated_node());
@@ -75,9 +75,7 @@ fn eligible(pod: &PodInfo, world: World<'_>, unfit: &Unfit) -> Result<(), &'stat
 }
 
 fn leaves_by_preemption(pod: &PodInfo) -> bool {
-    let status = pod.pod.status.as_ref();
-    let mut conditions = status.and_then(|status| status.conditions.as_ref()).into_iter().flatten();
-    let target = conditions.find(|condition| condition.type_ == "DisruptionTarget");
+    let target = pod.condition(DISRUPTED);
     pod.is_deleting()
         && target.is_some_and(|c| c.status == "True" && c.reason.as_deref() == Some(PREEMPTION_BY_SCHEDULER))
 }

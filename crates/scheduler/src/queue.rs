@@ -244,7 +244,10 @@ fn back_off(attempts: u32) -> Duration {
 
 /// The scheduler's own writes (the status) are no reason to try again.
 fn changed_in_what_matters(old: &PodInfo, new: &PodInfo) -> bool {
-    old.pod.spec != new.pod.spec || old.labels() != new.labels() || old.requests != new.requests
+    old.wishes != new.wishes
+        || old.terms != new.terms
+        || old.labels() != new.labels()
+        || old.requests != new.requests
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::core::{Evictions, NAME, Wait};
 use crate::inbox::Inbox;
-use crate::pod_info::PodInfo;
+use crate::pod_info::{DISRUPTED, PodInfo, SCHEDULED};
 use crate::preemption::PREEMPTION_BY_SCHEDULER;
 
 /// Notes of events are cut to this many bytes.
@@ -100,12 +100,12 @@ impl Writer {
 
     async fn evict_one(&self, pod: &PodInfo, victim: &PodInfo, node: &str) -> Result<(), Status> {
         let condition = json!({
-            "type": "DisruptionTarget",
+            "type": DISRUPTED,
             "status": "True",
             "reason": PREEMPTION_BY_SCHEDULER,
             "message": format!("{NAME}: preempting to accommodate a higher priority pod"),
             "lastTransitionTime": time::format(self.env.now()),
-            "observedGeneration": victim.pod.metadata.generation,
+            "observedGeneration": victim.generation,
         });
         self.patch_status(victim, Some(json!({ "status": { "conditions": [condition] } }))).await?;
         let preconditions = Preconditions { uid: Some(victim.uid.clone()), resource_version: None };
@@ -118,23 +118,22 @@ impl Writer {
 
     /// The patch that sets `PodScheduled` to false; `None` if the pod says so already.
     fn condition_patch(&self, pod: &PodInfo, reason: &str, message: &str) -> Option<Value> {
-        let status = pod.pod.status.as_ref();
-        let old = status.and_then(|s| s.conditions.iter().flatten().find(|c| c.type_ == "PodScheduled"));
+        let old = pod.condition(SCHEDULED);
         let same = |old: &PodCondition| {
             old.status == "False"
                 && old.reason.as_deref() == Some(reason)
                 && old.message.as_deref() == Some(message)
-                && old.observed_generation == pod.pod.metadata.generation
+                && old.observed_generation == pod.generation
         };
         if old.is_some_and(same) {
             return None;
         }
         let mut condition = json!({
-            "type": "PodScheduled",
+            "type": SCHEDULED,
             "status": "False",
             "reason": reason,
             "message": message,
-            "observedGeneration": pod.pod.metadata.generation,
+            "observedGeneration": pod.generation,
         });
         if old.is_none_or(|old| old.status != "False") {
             condition["lastTransitionTime"] = time::format(self.env.now()).into();
@@ -157,7 +156,7 @@ impl Writer {
             "namespace": pod.key.namespace,
             "name": pod.key.name,
             "uid": pod.uid,
-            "resourceVersion": pod.pod.metadata.resource_version,
+            "resourceVersion": pod.resource_version,
         });
         let event = EventRecord { regarding, event_type, reason: reason.to_owned(), note: cut(note) };
         self.recorder.record(&event).await;

@@ -74,7 +74,7 @@ fn stage(plan: &mut Plan, writes: Vec<Write>) {
 fn claim_pods(view: &View<'_>, set: &DaemonSet, selector: &Selector) -> (Vec<Arc<Pod>>, Vec<Write>) {
     let reference = controller_reference(API_VERSION, KIND, &set.metadata);
     let (mut owned, mut writes) = (Vec::new(), Vec::new());
-    for pod in ownership::claimable::<Pod>(view.cache, PODS, &set.metadata) {
+    for pod in ownership::claimable::<Pod>(view.cache, PODS, &set.metadata, selector) {
         match claim(&set.metadata, &pod.metadata, selector.matches(pod.metadata.labels.as_ref())) {
             Claim::Owned => owned.push(pod),
             Claim::Adopt => writes.push(ownership::adopt(PODS, &pod.metadata, &reference)),

@@ -13,8 +13,8 @@ mod sets;
 use std::sync::Arc;
 
 use ironclad_api::{Object, ObjectKey};
-use ironclad_client::Cache;
 use ironclad_client::typed::CacheExt;
+use ironclad_client::{By, Cache};
 use ironclad_control::{Controller, EventRecord, EventType, Plan, View, Watch, Write};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStatus, ReplicaSet};
@@ -110,7 +110,7 @@ fn claim_sets(
     let selector = Selector::new(&spec.selector);
     let reference = ownership::controller_reference(API_VERSION, KIND, meta);
     let (mut owned, mut writes) = (Vec::new(), Vec::new());
-    for set in ownership::claimable::<ReplicaSet>(cache, REPLICA_SETS, meta) {
+    for set in ownership::claimable::<ReplicaSet>(cache, REPLICA_SETS, meta, &selector) {
         match claim(meta, &set.metadata, selector.matches(set.metadata.labels.as_ref())) {
             Claim::Owned => owned.push(set),
             Claim::Adopt => writes.push(ownership::adopt(REPLICA_SETS, &set.metadata, &reference)),
@@ -179,13 +179,12 @@ impl Rollout<'_> {
     }
 
     fn old_pods_remain(&self, cache: &dyn Cache) -> bool {
-        let new_uid = self.sets.new.as_ref().and_then(|set| set.object.metadata.uid.clone());
-        let uids: Vec<_> = self.sets.old.iter().filter_map(|set| set.object.metadata.uid.clone()).collect();
-        let namespace = self.deployment.metadata.namespace.as_deref();
-        let pods = cache.list_as::<k8s_openapi::api::core::v1::Pod>(&PODS.group_resource(), namespace);
-        pods.iter().filter(|pod| !pods::is_finished(pod)).any(|pod| {
-            let owner = ownership::controller_of(&pod.metadata).map(|owner| owner.uid.clone());
-            owner.is_some_and(|uid| Some(&uid) != new_uid.as_ref() && uids.contains(&uid))
+        let namespace = self.deployment.metadata.namespace.as_deref().unwrap_or_default();
+        let new = self.sets.new.as_ref().and_then(|set| set.object.metadata.uid.as_deref());
+        let mut old = self.sets.old.iter().filter_map(|set| set.object.metadata.uid.as_deref());
+        old.any(|uid| {
+            let pods = cache.find(&PODS.group_resource(), &By::Controller { namespace, uid });
+            Some(uid) != new && pods.iter().any(|pod| !pods::is_finished_entry(pod))
         })
     }
 

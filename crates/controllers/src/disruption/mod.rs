@@ -115,9 +115,9 @@ impl Round<'_> {
 
     fn pods(&self) -> Vec<Arc<Pod>> {
         let selector = selector(self.budget);
-        let mut pods = self.view.cache.list_as::<Pod>(&PODS.group_resource(), Some(&self.key.namespace));
-        pods.retain(|pod| selector.matches(pod.metadata.labels.as_ref()));
-        pods
+        let pods = self.view.cache.list(&PODS.group_resource(), Some(&self.key.namespace));
+        let selected = pods.iter().filter(|pod| selector.matches(Some(&pod.labels)));
+        selected.filter_map(|pod| pod.typed()).collect()
     }
 
     fn tell(&self, plan: &mut Plan, event_type: EventType, reason: &str, note: String) {

@@ -20,19 +20,17 @@ mod sync;
 mod tracking;
 mod verdict;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ironclad_api::ObjectKey;
-use ironclad_api::ties::Manager;
 use ironclad_client::typed::CacheExt;
 use ironclad_client::{Cache, Change};
 use ironclad_control::{Controller, Plan, View, Watch};
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::ownership::{controller_of, key_of};
+use crate::ownership::key_of;
 use crate::resources::{JOBS, PODS};
 use crate::selectors::Selector;
 use backoff::Backoffs;
@@ -74,39 +72,34 @@ fn is_foreign(manager: Option<&str>) -> bool {
 /// The jobs that own the pod, before and after the change; those that may adopt it if nobody owns
 /// it; and the namespace's orphans if it is one.
 fn keys_of_pod(change: &Change, cache: &dyn Cache) -> Vec<ObjectKey> {
-    let versions = [&change.old, &change.new].into_iter().flatten();
-    let concerns = |owner: &Manager| &*owner.kind == KIND;
-    // Most pods are somebody else's, and need not be decoded to see it.
-    if !versions.clone().any(|entry| entry.ties().controller.as_deref().is_none_or(concerns)) {
-        return Vec::new();
-    }
-    let versions: Vec<Arc<Pod>> = versions.filter_map(|entry| entry.typed()).collect();
     let namespace = &change.entry().key.namespace;
     let mut keys = Vec::new();
-    for pod in &versions {
-        let owner = controller_of(&pod.metadata).filter(|owner| owner.kind == KIND);
-        let key = owner.map(|owner| ObjectKey::new(namespace.clone(), owner.name.clone()));
+    for entry in [&change.old, &change.new].into_iter().flatten() {
+        let owner = entry.ties().controller.as_deref().filter(|owner| &*owner.kind == KIND);
+        let key = owner.map(|owner| ObjectKey::new(namespace.clone(), &*owner.name));
         keys.extend(key.filter(|key| !keys.contains(key)));
     }
-    let Some(newest) = versions.last().filter(|_| change.new.is_some()) else { return keys };
-    if controller_of(&newest.metadata).is_none() {
-        keys.extend(matching_jobs(&newest.metadata, cache));
+    let Some(newest) = &change.new else { return keys };
+    if newest.ties().controller.is_none() {
+        keys.extend(matching_jobs(namespace, &newest.labels, cache));
     }
-    if orphans::is_orphan(newest, cache) {
+    // Most pods have no finalizer, and need not be decoded to see whose it is.
+    let may_be_orphan = newest.ties().held;
+    if may_be_orphan && newest.typed().is_some_and(|pod| orphans::is_orphan(&pod, cache)) {
         keys.push(orphans::key(namespace));
     }
     keys
 }
 
 /// The jobs whose selectors match an orphaned pod, and that still run.
-fn matching_jobs(pod: &ObjectMeta, cache: &dyn Cache) -> Vec<ObjectKey> {
-    let jobs = cache.list_as::<Job>(&JOBS.group_resource(), pod.namespace.as_deref());
+fn matching_jobs(namespace: &str, labels: &BTreeMap<String, String>, cache: &dyn Cache) -> Vec<ObjectKey> {
+    let jobs = cache.list_as::<Job>(&JOBS.group_resource(), Some(namespace));
     let matches = |job: &&Arc<Job>| {
         let runs = job.metadata.deletion_timestamp.is_none()
             && !job.status.as_ref().is_some_and(verdict::is_finished);
         let spec = job.spec.as_ref().filter(|_| runs);
         spec.filter(|spec| !is_foreign(spec.managed_by.as_deref()))
-            .is_some_and(|spec| selector(spec).matches(pod.labels.as_ref()))
+            .is_some_and(|spec| selector(spec).matches(Some(labels)))
     };
     jobs.iter().filter(matches).map(|job| key_of(&job.metadata)).collect()
 }

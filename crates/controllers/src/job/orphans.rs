@@ -1,5 +1,6 @@
 //! Pods that no Job counts any more lose the finalizer that kept them for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ironclad_api::ObjectKey;
@@ -25,11 +26,12 @@ pub(super) fn is_orphan(pod: &Pod, cache: &dyn Cache) -> bool {
     if !has_finalizer(pod) {
         return false;
     }
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+    let labels = pod.metadata.labels.as_ref();
     match controller_of(&pod.metadata) {
-        None => matching_jobs(&pod.metadata, cache).is_empty(),
+        None => matching_jobs(namespace, labels.unwrap_or(&BTreeMap::new()), cache).is_empty(),
         Some(owner) if owner.kind != KIND || owner.api_version != API_VERSION => false,
         Some(owner) => {
-            let namespace = pod.metadata.namespace.clone().unwrap_or_default();
             let key = ObjectKey::new(namespace, owner.name.clone());
             let job = cache.get_as::<Job>(&JOBS.group_resource(), &key);
             let job = job.filter(|job| job.metadata.uid.as_ref() == Some(&owner.uid));
@@ -40,8 +42,9 @@ pub(super) fn is_orphan(pod: &Pod, cache: &dyn Cache) -> bool {
 
 /// Releases the orphans of a namespace.
 pub(super) fn release_all(cache: &dyn Cache, namespace: &str) -> Plan {
-    let pods = cache.list_as::<Pod>(&PODS.group_resource(), Some(namespace));
-    let orphans: Vec<Arc<Pod>> = pods.into_iter().filter(|pod| is_orphan(pod, cache)).collect();
+    let pods = cache.list(&PODS.group_resource(), Some(namespace));
+    let held = pods.iter().filter(|pod| pod.ties().held).filter_map(|pod| pod.typed());
+    let orphans: Vec<Arc<Pod>> = held.filter(|pod| is_orphan(pod, cache)).collect();
     let mut plan = Plan::done();
     if !orphans.is_empty() {
         plan.stages.push(orphans.iter().map(|pod| remove_finalizer(pod)).collect());

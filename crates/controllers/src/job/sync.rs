@@ -56,7 +56,7 @@ fn claim_pods(view: &View<'_>, job: &Job, spec: &JobSpec) -> (Vec<Arc<Pod>>, Vec
     let meta = &job.metadata;
     let selector = selector(spec);
     let (mut owned, mut writes) = (Vec::new(), Vec::new());
-    for pod in ownership::claimable::<Pod>(view.cache, PODS, meta) {
+    for pod in ownership::claimable::<Pod>(view.cache, PODS, meta, &selector) {
         match claim(meta, &pod.metadata, selector.matches(pod.metadata.labels.as_ref())) {
             Claim::Owned => owned.push(pod),
             Claim::Adopt => writes.push(adopt(&pod, reference(job))),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ironclad_api::entry::EntryMeta;
+use ironclad_api::object::string_map;
 use ironclad_api::status::Status;
 use ironclad_api::{Entry, GroupResource, Object};
 use ironclad_client::{CachedResource, Observer};
@@ -211,7 +212,8 @@ impl Cache for World {
 
 fn entry(object: &Value) -> Arc<Entry> {
     let key = Object::from_value(object.clone()).unwrap().key();
-    let meta = EntryMeta { key, ..EntryMeta::default() };
+    let labels = string_map(object["metadata"].get("labels"));
+    let meta = EntryMeta { key, labels, ..EntryMeta::default() };
     Arc::new(Entry::new(meta, 1, Bytes::from(object.to_string())))
 }
 

@@ -113,7 +113,7 @@ impl<'a> Reconcile<'a> {
 
     /// Sorts the namespace's pods; adopts and releases.
     fn claim_pods(&mut self) {
-        for pod in ownership::claimable::<Pod>(self.view.cache, PODS, self.meta()) {
+        for pod in ownership::claimable::<Pod>(self.view.cache, PODS, self.meta(), &self.selector) {
             let matches = self.selector.matches(pod.metadata.labels.as_ref());
             match claim(self.meta(), &pod.metadata, matches) {
                 Claim::Owned => self.owned.push(pod),

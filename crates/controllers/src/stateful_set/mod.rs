@@ -102,7 +102,7 @@ fn reconcile(view: &View<'_>, object: &Object, set: &StatefulSet, now: Timestamp
 /// The pods of the set's names that it owns, and the adoptions and releases that are due.
 fn claim_pods(view: &View<'_>, set: &StatefulSet, selector: &Selector) -> (Vec<Arc<Pod>>, Vec<Write>) {
     let (mut owned, mut writes) = (Vec::new(), Vec::new());
-    for pod in ownership::claimable::<Pod>(view.cache, PODS, &set.metadata) {
+    for pod in ownership::claimable::<Pod>(view.cache, PODS, &set.metadata, selector) {
         let is_member = making::ordinal(set, &pod).is_some();
         match claim(&set.metadata, &pod.metadata, selector.matches(pod.metadata.labels.as_ref()) && is_member)
         {

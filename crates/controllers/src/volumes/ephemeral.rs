@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1 as api;
 use serde_json::{Value, json};
 
 use super::protection::owns;
-use super::{Use, claims};
+use super::{Use, claims, may_have_claims};
 use crate::ownership::event_reference;
 use crate::resources::{PERSISTENT_VOLUME_CLAIMS, PODS};
 
@@ -24,10 +24,8 @@ impl Controller for EphemeralVolumes {
         vec![
             Watch::new(PODS.group_resource(), |change, _| {
                 let Some(entry) = &change.new else { return Vec::new() };
-                let describes = entry.typed::<api::Pod>().is_some_and(|pod| {
-                    let mut claims = claims(&pod);
-                    claims.any(|(_, how)| how == Use::Ephemeral)
-                });
+                let pod = may_have_claims(entry).then(|| entry.typed::<api::Pod>()).flatten();
+                let describes = pod.is_some_and(|pod| claims(&pod).any(|(_, how)| how == Use::Ephemeral));
                 if describes { vec![entry.key.clone()] } else { Vec::new() }
             }),
             // A claim that is gone is made again.

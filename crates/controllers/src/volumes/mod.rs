@@ -10,7 +10,7 @@ pub mod binder;
 pub mod ephemeral;
 pub mod protection;
 
-use ironclad_api::Object;
+use ironclad_api::{Entry, Object};
 use k8s_openapi::api::core::v1 as api;
 
 /// Where the class stood before it was a field.
@@ -19,6 +19,11 @@ const CLASS_ANNOTATION: &str = "volume.beta.kubernetes.io/storage-class";
 /// The class of a volume or a claim, empty for none; the annotation of old counts first.
 fn class(object: &Object) -> &str {
     object.annotation(CLASS_ANNOTATION).unwrap_or_else(|| object.str_at(&["spec", "storageClassName"]))
+}
+
+/// `false` if none of the pod's volumes is a claim: most pods need not be decoded to see it.
+fn may_have_claims(pod: &Entry) -> bool {
+    pod.mentions("\"persistentVolumeClaim\"") || pod.mentions("\"ephemeral\"")
 }
 
 /// The claims that a pod's volumes are.

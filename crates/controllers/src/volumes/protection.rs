@@ -3,13 +3,12 @@
 
 use ironclad_api::{GroupResource, Object, ObjectKey};
 use ironclad_client::Cache;
-use ironclad_client::typed::CacheExt;
 use ironclad_control::{Controller, Plan, View, Watch, Write};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as api;
 use serde_json::{Value, json};
 
-use super::{Use, claims};
+use super::{Use, claims, may_have_claims};
 use crate::pods;
 use crate::resources::{
     PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, Resource, VOLUME_ATTRIBUTES_CLASSES,
@@ -28,12 +27,14 @@ impl Controller for ClaimProtection {
         vec![
             Watch::itself(PERSISTENT_VOLUME_CLAIMS.group_resource()),
             Watch::new(PODS.group_resource(), |change, _| {
-                let Some(pod) = change.entry().typed::<api::Pod>() else { return Vec::new() };
+                let entry = change.entry();
+                let pod = may_have_claims(entry).then(|| entry.typed::<api::Pod>()).flatten();
+                let Some(pod) = pod else { return Vec::new() };
                 let runs = is_scheduled(&pod) && !pods::is_finished(&pod);
                 if change.new.is_some() && runs {
                     return Vec::new();
                 }
-                let namespace = &change.entry().key.namespace;
+                let namespace = &entry.key.namespace;
                 claims(&pod).map(|(claim, _)| ObjectKey::new(namespace.clone(), claim)).collect()
             }),
         ]
@@ -121,12 +122,14 @@ fn is_scheduled(pod: &api::Pod) -> bool {
 
 /// By a pod that has a node: an agent starts no pod whose claim is being deleted.
 fn is_claim_used(cache: &dyn Cache, claim: &Object) -> bool {
-    let pods = cache.list_as::<api::Pod>(&PODS.group_resource(), Some(claim.namespace()));
-    pods.iter().filter(|pod| is_scheduled(pod)).any(|pod| {
-        claims(pod).any(|(name, how)| {
-            let own = how == Use::Named || !is_shut_down(pod) && owns(pod, claim);
-            name == claim.name() && own
-        })
+    let pods = cache.list(&PODS.group_resource(), Some(claim.namespace()));
+    let mut pods = pods.iter().filter(|pod| may_have_claims(pod)).filter_map(|pod| pod.typed::<api::Pod>());
+    pods.any(|pod| {
+        is_scheduled(&pod)
+            && claims(&pod).any(|(name, how)| {
+                let own = how == Use::Named || !is_shut_down(&pod) && owns(&pod, claim);
+                name == claim.name() && own
+            })
     })
 }
 

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fixture::{Facts, first, node, pod, pod_info, typed_node};
+use crate::fixture::{Facts, first, node, pod, pod_info, typed_node, typed_pod};
 
 struct Bench {
     core: Core,
@@ -19,8 +19,7 @@ impl Bench {
     }
 
     fn pod(&mut self, pod: &Value) {
-        let info = pod_info(pod);
-        self.core.pod_changed(&info.key, Some(info.pod.clone()), self.now);
+        self.core.pod_changed(&pod_info(pod).key, Some(typed_pod(pod)), self.now);
     }
 
     fn gone(&mut self, name: &str) {

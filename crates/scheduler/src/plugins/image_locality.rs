@@ -25,13 +25,8 @@ impl Plugin for ImageLocality {
     }
 
     fn score<'a>(&self, pod: &'a PodInfo, world: World<'a>, _: &[&NodeInfo]) -> Option<Box<dyn Score + 'a>> {
-        let spec = pod.spec();
-        let containers = || spec.containers.iter().chain(spec.init_containers.iter().flatten());
-        let in_containers = containers().filter_map(|container| container.image.as_deref());
-        let volumes = spec.volumes.iter().flatten();
-        let in_volumes = volumes.filter_map(|volume| volume.image.as_ref()?.reference.as_deref());
-        let images = in_containers.chain(in_volumes).map(with_tag).collect();
-        let containers = i64::try_from(containers().count()).unwrap_or(i64::MAX);
+        let images = pod.wishes.images.iter().map(|image| with_tag(image)).collect();
+        let containers = i64::try_from(pod.wishes.containers).unwrap_or(i64::MAX);
         Some(Box::new(Local { images, containers, world }))
     }
 }

@@ -19,7 +19,7 @@ impl Plugin for NodeAffinity {
     }
 
     fn filter<'a>(&self, pod: &'a PodInfo, _: World<'a>) -> Prepared<'a> {
-        let required = RequiredNode::of(pod.spec());
+        let required = RequiredNode::of(&pod.wishes);
         if required.is_anything() {
             return Prepared::Skip;
         }
@@ -27,7 +27,7 @@ impl Plugin for NodeAffinity {
             true => Ok(()),
             false => Err(Rejection::for_good("node(s) didn't match Pod's node affinity/selector")),
         });
-        match node_selector::named_nodes(pod.spec()) {
+        match node_selector::named_nodes(&pod.wishes) {
             Some(names) if names.is_empty() => {
                 Prepared::Reject(Rejection::for_good("pod affinity terms conflict"))
             }
@@ -37,11 +37,11 @@ impl Plugin for NodeAffinity {
     }
 
     fn score<'a>(&self, pod: &'a PodInfo, _: World<'a>, _: &[&NodeInfo]) -> Option<Box<dyn Score + 'a>> {
-        node_selector::preferred(pod.spec()).map(|terms| Box::new(Preferred(terms)) as Box<dyn Score>)
+        node_selector::preferred(&pod.wishes).map(|terms| Box::new(Preferred(terms)) as Box<dyn Score>)
     }
 
     fn helps(&self, pod: &PodInfo, event: &Event<'_>) -> bool {
-        let required = RequiredNode::of(pod.spec());
+        let required = RequiredNode::of(&pod.wishes);
         event.opens_node(|node| required.matches(&node.name, node.labels()))
     }
 }

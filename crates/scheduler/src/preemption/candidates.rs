@@ -75,6 +75,5 @@ pub(super) fn choose(candidates: Vec<Candidate>) -> Option<Candidate> {
 
 /// When the pod started; one that has not is the youngest.
 pub(super) fn started(pod: &PodInfo) -> Timestamp {
-    let start = pod.pod.status.as_ref().and_then(|status| status.start_time.as_ref());
-    start.map_or(Timestamp::MAX, |time| time.0)
+    pod.started.unwrap_or(Timestamp::MAX)
 }

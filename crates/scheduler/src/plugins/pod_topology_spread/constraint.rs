@@ -33,7 +33,7 @@ pub(super) struct Constraint {
 impl Constraint {
     /// The pod's constraints that say `when_unsatisfiable`.
     pub fn of_pod(pod: &PodInfo, when_unsatisfiable: &str) -> Vec<Self> {
-        let all = pod.spec().topology_spread_constraints.iter().flatten();
+        let all = pod.wishes.spread.iter();
         let chosen = all.filter(|constraint| constraint.when_unsatisfiable == when_unsatisfiable);
         chosen.map(|constraint| Self::parse(constraint, pod)).collect()
     }
@@ -111,9 +111,8 @@ fn siblings(pod: &PodInfo, world: World<'_>) -> Selector {
         }
     }
     let selector = Selector::from_labels(&labels);
-    let owners = pod.pod.metadata.owner_references.iter().flatten();
-    let owner = owners.into_iter().find(|owner| owner.controller == Some(true));
-    let of_owner = owner.and_then(|owner| world.directory.owner_selector(pod.namespace(), owner));
+    let of_owner =
+        pod.controller.as_ref().and_then(|owner| world.directory.owner_selector(pod.namespace(), owner));
     match of_owner {
         Some(of_owner) => selector.and(of_owner.requirements().iter().cloned()),
         None => selector,

@@ -22,7 +22,7 @@ pub(super) struct Skews<'a> {
 
 impl<'a> Skews<'a> {
     pub fn new(pod: &'a PodInfo, constraints: Vec<Constraint>, world: World<'_>) -> Self {
-        let required = RequiredNode::of(pod.spec());
+        let required = RequiredNode::of(&pod.wishes);
         let mut domains = vec![HashMap::new(); constraints.len()];
         let counts: Vec<_> = constraints.iter().map(|c| c.count(pod.namespace(), world)).collect();
         for node in world.snapshot.nodes().filter(|node| has_all_keys(node, &constraints)) {

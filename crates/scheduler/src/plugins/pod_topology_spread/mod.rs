@@ -42,7 +42,7 @@ impl Plugin for PodTopologySpread {
         world: World<'a>,
         feasible: &[&NodeInfo],
     ) -> Option<Box<dyn Score + 'a>> {
-        let own = pod.spec().topology_spread_constraints.as_ref().is_some_and(|own| !own.is_empty());
+        let own = !pod.wishes.spread.is_empty();
         let constraints = match own {
             true => Constraint::of_pod(pod, "ScheduleAnyway"),
             false => constraint::system_defaults(pod, world),

@@ -36,7 +36,7 @@ impl Spread {
         world: World<'_>,
         feasible: &[&NodeInfo],
     ) -> Self {
-        let required = RequiredNode::of(pod.spec());
+        let required = RequiredNode::of(&pod.wishes);
         let qualifies = |node: &NodeInfo| !all_keys || has_all_keys(node, &constraints);
         let (scored, ignored): (Vec<&NodeInfo>, Vec<&NodeInfo>) =
             feasible.iter().copied().partition(|node| qualifies(node));
