@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rustls_pki_types::CertificateDer;
 
 pub mod bootstrap_tokens;
+mod figures;
 pub mod jwt;
 pub mod legacy_service_account;
 pub mod service_account;
@@ -87,6 +88,7 @@ impl Authenticators {
             return Ok(None);
         }
         let identity = self.client_ca.verify_client(chain, now).map_err(|error| error.to_string())?;
+        figures::certificate(identity.not_after.duration_since(now));
         if identity.common_name.is_empty() {
             return Ok(None);
         }

@@ -16,6 +16,7 @@ use ironclad_pki::token::invalid_if_deleted_before;
 use ironclad_pki::token::{Binding, ObjectRef, TokenError, TokenVerifier, VerifiedToken};
 use jiff::Timestamp;
 
+use super::figures::Lookup;
 use crate::recent::Recent;
 
 /// How long a genuine token counts as genuine without looking again, as upstream.
@@ -59,13 +60,19 @@ impl ServiceAccountTokens {
     }
 
     fn genuine(&self, token: &str, audiences: &[String], now: Timestamp) -> Result<Arc<Genuine>, TokenError> {
+        let lookup = Lookup::begin(&self.env);
         let (key, elapsed) = (self.recent.key(token, audiences), self.env.elapsed());
         if let Some(known) = self.recent.get(&key, elapsed) {
+            lookup.hit();
             known.token.check_expiry(now)?;
             return Ok(known);
         }
         let wanted = (!audiences.is_empty()).then_some(audiences);
-        let token = self.verifier.verify(token, wanted, now)?;
+        let token = match self.verifier.verify(token, wanted, now) {
+            // Whoever it belongs to counts it.
+            Err(TokenError::NotOurs) => return Err(TokenError::NotOurs),
+            verified => lookup.miss().ended(verified)?,
+        };
         let genuine = Arc::new(Genuine { token, account: Alive::default(), bound: Alive::default() });
         self.recent.put(key, genuine.clone(), elapsed + GENUINE);
         Ok(genuine)

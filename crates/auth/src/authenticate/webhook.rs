@@ -12,6 +12,7 @@ use ironclad_webhook::{Deadline, Patience, Remote};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::figures::Lookup;
 use crate::recent::Recent;
 use crate::reviews::{ReviewKind, ReviewVersion, or_default};
 
@@ -115,11 +116,14 @@ impl TokenAuthenticator for WebhookTokens {
     ) -> BoxFuture<'a, Result<Option<Authenticated>, String>> {
         Box::pin(async move {
             let wanted = if audiences.is_empty() { &self.audiences } else { audiences };
+            let lookup = Lookup::begin(&self.env);
             let key = self.recent.key(token, wanted);
             if let Some(known) = self.recent.get(&key, self.env.elapsed()) {
+                lookup.hit();
                 return Ok(known.map(|known| (*known).clone()));
             }
-            let found = self.ask(token, wanted).await?;
+            let fetch = lookup.miss();
+            let found = fetch.ended(self.ask(token, wanted).await)?;
             self.recent.put(key, found.clone(), self.env.elapsed() + self.settings.kept_for);
             Ok(found.map(|found| (*found).clone()))
         })

@@ -23,6 +23,7 @@ use ironclad_env::{BoxFuture, Env, Task};
 use ironclad_pki::token::named_issuer;
 use ironclad_webhook::Caller;
 
+use super::figures::Lookup;
 use crate::recent::Recent;
 use keys::IssuerKeys;
 
@@ -66,11 +67,15 @@ impl JwtTokens {
         let Some((issuer, keys)) = self.issuers.iter().find(|(issuer, _)| issuer.url == named) else {
             return Ok(None);
         };
+        let lookup = Lookup::begin(&self.env);
         let (key, elapsed) = (self.recent.key(token, &[]), self.env.elapsed());
         if let Some(user) = self.recent.get(&key, elapsed) {
+            lookup.hit();
             return Ok(Some(user));
         }
-        let user = self.believe(issuer, keys, token).await.map_err(|why| format!("oidc: {why}"))?;
+        let fetch = lookup.miss();
+        let believed = fetch.ended(self.believe(issuer, keys, token).await);
+        let user = believed.map_err(|why| format!("oidc: {why}"))?;
         let user = Arc::new(super::authenticated(user));
         // Failures are not kept, so that a token counts as soon as it is good.
         self.recent.put(key, user.clone(), elapsed + REMEMBERED);
