@@ -8,6 +8,7 @@ mod metrics;
 pub mod plan;
 mod queue;
 mod runner;
+mod unfinished;
 
 use std::sync::Arc;
 

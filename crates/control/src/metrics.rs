@@ -7,7 +7,7 @@ use prometheus::{
     exponential_buckets, register_histogram_vec, register_int_counter_vec, register_int_gauge_vec,
 };
 
-const CONSTANT: &str = "names and labels are constants";
+pub(crate) const CONSTANT: &str = "names and labels are constants";
 
 static FAMILIES: LazyLock<Families> = LazyLock::new(Families::registered);
 
@@ -70,7 +70,7 @@ impl Figures {
 }
 
 /// Upstream's queues are called after what they hold: `deployment`.
-fn queue_name(controller: &str) -> &str {
+pub(crate) fn queue_name(controller: &str) -> &str {
     controller.strip_suffix("-controller").unwrap_or(controller)
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use crate::metrics::Figures;
 use crate::queue::{Next, Queue};
+use crate::unfinished::Unfinished;
 use crate::{Controller, Plan, View, Write};
 
 /// Keys of one controller that are worked on at once.
@@ -65,6 +66,7 @@ struct Worker {
     controller: Arc<dyn Controller>,
     queue: Mutex<Queue>,
     figures: Figures,
+    unfinished: Arc<Unfinished>,
     /// The failure of each key's last plan, for `View::last_failure`.
     failures: Mutex<HashMap<ObjectKey, Arc<Status>>>,
     wake: Notify,
@@ -79,6 +81,7 @@ impl Worker {
     ) -> Arc<Self> {
         let recorder = Recorder::new(env.clone(), client.clone(), controller.name(), "");
         let figures = Figures::of(controller.name());
+        let unfinished = Unfinished::of(controller.name(), env.clone());
         Arc::new(Self {
             env,
             cache,
@@ -87,6 +90,7 @@ impl Worker {
             controller,
             queue: Mutex::default(),
             figures,
+            unfinished,
             failures: Mutex::default(),
             wake: Notify::new(),
         })
@@ -105,11 +109,11 @@ impl Worker {
     async fn work(self: Arc<Self>) {
         loop {
             let key = self.next().await;
-            let since = self.env.elapsed();
+            let begun = self.unfinished.begin();
             self.run(&key).await;
-            let now = self.env.elapsed();
-            self.figures.worked.observe(now.saturating_sub(since).as_secs_f64());
-            self.queue.lock().done(&key, now);
+            self.figures.worked.observe(begun.took().as_secs_f64());
+            drop(begun);
+            self.queue.lock().done(&key, self.env.elapsed());
             self.wake.notify_one();
         }
     }
