@@ -17,7 +17,7 @@ use ironclad_api::{GroupResource, Object};
 use ironclad_client::{Body, Client, Operation, Request};
 use ironclad_env::BoxFuture;
 
-use crate::path;
+use crate::{metrics, path};
 
 /// The largest answer that a call reads: a list of everything is paged, so this is generous.
 const MAX_ANSWER: usize = 256 * 1024 * 1024;
@@ -41,6 +41,8 @@ pub struct RemoteClient {
     http: HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
     /// Scheme and authority, and the path prefix without its final slash.
     base: String,
+    /// Host and port.
+    host: String,
     authorization: Option<HeaderValue>,
     user_agent: HeaderValue,
 }
@@ -56,9 +58,9 @@ impl RemoteClient {
     ) -> Result<Arc<Self>, RemoteError> {
         let bad = |reason: String| RemoteError::Url { url: url.to_owned(), reason };
         let uri: Uri = url.parse().map_err(|error: http::uri::InvalidUri| bad(error.to_string()))?;
-        if uri.scheme().is_none() || uri.authority().is_none() {
+        let (Some(_), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(bad("it needs a scheme and a host".into()));
-        }
+        };
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         // A body follows its headers in a packet of its own, which must not wait for a delayed acknowledgement.
@@ -85,8 +87,9 @@ impl RemoteClient {
             }
             None => None,
         };
-        let base = url.trim_end_matches('/').to_owned();
-        Ok(Arc::new(Self { http, base, authorization, user_agent: HeaderValue::from_static(user_agent) }))
+        let (base, host) = (url.trim_end_matches('/').to_owned(), authority.as_str().to_owned());
+        let user_agent = HeaderValue::from_static(user_agent);
+        Ok(Arc::new(Self { http, base, host, authorization, user_agent }))
     }
 
     /// Sends a request and answers with its response, whatever its code. `path` starts with a
@@ -98,7 +101,7 @@ impl RemoteClient {
         content: Option<(&'static str, Bytes)>,
     ) -> Result<Response<Incoming>, Status> {
         let mut request = HttpRequest::builder()
-            .method(method)
+            .method(method.clone())
             .uri(format!("{}{path}", self.base))
             .header(ACCEPT, JSON)
             .header(USER_AGENT, self.user_agent.clone());
@@ -114,7 +117,9 @@ impl RemoteClient {
         };
         let request =
             request.body(Full::new(body)).map_err(|error| Status::bad_request(error.to_string()))?;
-        self.http.request(request).await.map_err(|error| unreachable(&self.base, &error))
+        let answer = self.http.request(request).await;
+        metrics::requested(&method, &self.host, answer.as_ref().ok().map(Response::status));
+        answer.map_err(|error| unreachable(&self.base, &error))
     }
 
     async fn carry_out(&self, request: Request) -> Result<Object, Status> {

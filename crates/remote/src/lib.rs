@@ -4,6 +4,7 @@
 mod cache;
 mod client;
 mod contents;
+mod metrics;
 mod path;
 mod watch;
 
