@@ -15,7 +15,7 @@ use crate::aes_gcm::AesGcm;
 use crate::identity::Identity;
 use crate::kms::Kms;
 use crate::kms_settings::KmsSettings;
-use crate::resources::{ResourceNames, faults, masked};
+use crate::resources::{Name, faults, masked};
 use crate::secretbox::{KEY, Secretbox};
 use crate::transformer::{Transformer, Transformers};
 
@@ -27,8 +27,9 @@ const REDACTED: &str = "REDACTED";
 
 /// What a file says, checked and with its keys ready.
 pub struct Configuration {
-    /// The first entry that names a resource is the one that counts.
-    pub(crate) entries: Vec<(ResourceNames, Transformers)>,
+    /// By name, each of which stands here once: with the transformers of all entries that have it, in their order. The
+    /// first name that covers a resource is the narrowest, because none may stand behind a wider one.
+    pub(crate) entries: Vec<(Name, Transformers)>,
     /// The services among the transformers, in the file's order.
     pub(crate) services: Vec<Arc<Kms>>,
 }
@@ -132,35 +133,42 @@ struct Reading {
 }
 
 impl Reading {
-    fn entries(&mut self, entries: Vec<Entry>) -> Vec<(ResourceNames, Transformers)> {
+    fn entries(&mut self, entries: Vec<Entry>) -> Vec<(Name, Transformers)> {
         let root = Path::new("resources");
         if entries.is_empty() {
             self.errors.push(at_least_one(&root));
         }
         let names: Vec<String> = entries.iter().flat_map(|entry| entry.resources.iter().cloned()).collect();
-        let read =
-            entries.into_iter().enumerate().map(|(index, entry)| self.entry(&root.index(index), entry));
-        let read = read.collect();
+        let mut read: Vec<(Name, Transformers)> = Vec::new();
+        for (index, entry) in entries.into_iter().enumerate() {
+            let path = root.index(index);
+            check_names(&entry.resources, &path.child("resources"), &mut self.errors);
+            let transformers = self.providers(entry.providers, &path.child("providers"));
+            for name in entry.resources.iter().map(|name| Name::parse(name)) {
+                match read.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, joined)) => joined.0.extend(transformers.iter().cloned()),
+                    None => read.push((name, Transformers(transformers.clone()))),
+                }
+            }
+        }
         if self.errors.is_empty() {
             self.errors.extend(masked(&names).map(|why| FieldError::forbidden(&root, why)));
         }
         read
     }
 
-    fn entry(&mut self, path: &Path, entry: Entry) -> (ResourceNames, Transformers) {
-        check_names(&entry.resources, &path.child("resources"), &mut self.errors);
-        let path = path.child("providers");
-        if entry.providers.is_empty() {
-            self.errors.push(at_least_one(&path));
+    fn providers(&mut self, providers: Vec<Provider>, path: &Path) -> Vec<Arc<dyn Transformer>> {
+        if providers.is_empty() {
+            self.errors.push(at_least_one(path));
         }
         let mut transformers = Vec::new();
-        for (index, provider) in entry.providers.into_iter().enumerate() {
+        for (index, provider) in providers.into_iter().enumerate() {
             transformers.extend(self.provider(provider, &path.index(index)));
         }
-        (ResourceNames::new(&entry.resources), Transformers(transformers))
+        transformers
     }
 
-    fn provider(&mut self, provider: Provider, path: &Path) -> Vec<Box<dyn Transformer>> {
+    fn provider(&mut self, provider: Provider, path: &Path) -> Vec<Arc<dyn Transformer>> {
         let given = [
             provider.secretbox.is_some(),
             provider.aesgcm.is_some(),
@@ -184,10 +192,10 @@ impl Reading {
     }
 
     /// The transformers of a provider that is one thing only.
-    fn only(&mut self, provider: Provider, path: &Path) -> Vec<Box<dyn Transformer>> {
-        let gcm = |name: &str, key: &[u8]| AesGcm::new(name, key).map(boxed);
-        let cbc = |name: &str, key: &[u8]| AesCbc::new(name, key).map(boxed);
-        let secretbox = |name: &str, key: &[u8]| Some(boxed(Secretbox::new(name, key.try_into().ok()?)));
+    fn only(&mut self, provider: Provider, path: &Path) -> Vec<Arc<dyn Transformer>> {
+        let gcm = |name: &str, key: &[u8]| AesGcm::new(name, key).map(shared);
+        let cbc = |name: &str, key: &[u8]| AesCbc::new(name, key).map(shared);
+        let secretbox = |name: &str, key: &[u8]| Some(shared(Secretbox::new(name, key.try_into().ok()?)));
         let errors = &mut self.errors;
         match provider {
             Provider { secretbox: Some(keys), .. } => {
@@ -196,15 +204,15 @@ impl Reading {
             Provider { aesgcm: Some(keys), .. } => keys.read(&path.child("aesgcm"), AES_KEYS, gcm, errors),
             Provider { aescbc: Some(keys), .. } => keys.read(&path.child("aescbc"), AES_KEYS, cbc, errors),
             Provider { kms: Some(settings), .. } => self.service(&settings, &path.child("kms")),
-            _ => vec![boxed(Identity)],
+            _ => vec![shared(Identity)],
         }
     }
 
-    fn service(&mut self, settings: &KmsSettings, path: &Path) -> Vec<Box<dyn Transformer>> {
+    fn service(&mut self, settings: &KmsSettings, path: &Path) -> Vec<Arc<dyn Transformer>> {
         let first = self.service_names.insert(settings.name.clone());
         let made = settings.service(path, !first, &mut self.errors).map(Arc::new);
         self.services.extend(made.clone());
-        made.into_iter().map(boxed).collect()
+        made.into_iter().map(|service| service as Arc<dyn Transformer>).collect()
     }
 }
 
@@ -224,8 +232,8 @@ fn check_names(names: &[String], path: &Path, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn boxed(transformer: impl Transformer + 'static) -> Box<dyn Transformer> {
-    Box::new(transformer)
+fn shared(transformer: impl Transformer + 'static) -> Arc<dyn Transformer> {
+    Arc::new(transformer)
 }
 
 impl Keys {
@@ -233,9 +241,9 @@ impl Keys {
         self,
         path: &Path,
         lengths: &[usize],
-        make: impl Fn(&str, &[u8]) -> Option<Box<dyn Transformer>>,
+        make: impl Fn(&str, &[u8]) -> Option<Arc<dyn Transformer>>,
         errors: &mut Vec<FieldError>,
-    ) -> Vec<Box<dyn Transformer>> {
+    ) -> Vec<Arc<dyn Transformer>> {
         let path = path.child("keys");
         if self.keys.is_empty() {
             errors.push(FieldError::required(&path, "at least one keys is required"));

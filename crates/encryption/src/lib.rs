@@ -70,7 +70,7 @@ impl Encryption {
 
 impl Configuration {
     fn of(&self, resource: &GroupResource) -> Option<&Transformers> {
-        self.entries.iter().find(|(names, _)| names.name(resource)).map(|(_, transformers)| transformers)
+        self.entries.iter().find(|(name, _)| name.covers(resource)).map(|(_, transformers)| transformers)
     }
 
     async fn look(&self, env: &Env) {

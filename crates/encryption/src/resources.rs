@@ -4,29 +4,21 @@ use ironclad_api::GroupResource;
 
 /// `secrets`, `deployments.apps`, `*.apps` (a group), `*.` (the core group) or `*.*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Name {
+pub struct Name {
     group: String,
     resource: String,
 }
 
-pub struct ResourceNames(Vec<Name>);
-
-impl ResourceNames {
-    pub fn new(texts: &[String]) -> Self {
-        Self(texts.iter().map(|text| Name::parse(text)).collect())
-    }
-
-    pub fn name(&self, resource: &GroupResource) -> bool {
-        let is = |name: &str, value: &str| name == "*" || name == value;
-        // `*.*` is the only name of any group.
-        self.0.iter().any(|name| is(&name.group, &resource.group) && is(&name.resource, &resource.resource))
-    }
-}
-
 impl Name {
-    fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let (resource, group) = text.split_once('.').unwrap_or((text, ""));
         Self { group: group.to_owned(), resource: resource.to_owned() }
+    }
+
+    pub fn covers(&self, resource: &GroupResource) -> bool {
+        let is = |name: &str, value: &str| name == "*" || name == value;
+        // `*.*` is the only name of any group.
+        is(&self.group, &resource.group) && is(&self.resource, &resource.resource)
     }
 
     /// As upstream prints it: `*.` for the core group.
@@ -108,7 +100,8 @@ mod tests {
     #[test]
     fn names_are_of_a_resource_a_group_or_everything() {
         let check = |names: &[&str], group: &'static str, resource: &'static str, expected: bool| {
-            let got = ResourceNames::new(&texts(names)).name(&GroupResource::new(group, resource));
+            let resource = &GroupResource::new(group, resource);
+            let got = names.iter().any(|name| Name::parse(name).covers(resource));
             assert_eq!(got, expected, "{names:?} {group} {resource}");
         };
         check(&["secrets"], "", "secrets", true);

@@ -133,6 +133,27 @@ fn other_resources_are_stored_as_they_are() {
     assert!(left.is_err(), "a resource that left the configuration too early");
 }
 
+/// As upstream: what stands in several entries is written by the first and read by all.
+#[test]
+fn entries_of_the_same_resource_are_joined() {
+    let one = file("secretbox:a=1");
+    let (_, other) = one.split_once("resources:\n").expect("entries");
+    let other = other.replace("name: a", "name: b").replace("[secrets]", "[configmaps, secrets]");
+    let configuration = Configuration::parse(format!("{one}{other}").as_bytes()).expect("a configuration");
+    let both = Encryption::new(configuration, SimEnv::new(1).shared());
+    let maps = GroupResource::new("", "configmaps");
+    let check = |resource: &GroupResource, wrote: &str, expected: bool| {
+        let opened = both.open(resource, PATH, sealed(wrote, "{}"));
+        assert_eq!(opened.is_ok(), expected, "{resource} {wrote}");
+    };
+    check(&secrets(), "secretbox:a=1", true);
+    check(&secrets(), "secretbox:b=1", true);
+    check(&maps, "secretbox:b=1", true);
+    check(&maps, "secretbox:a=1", false);
+    let written = both.seal(&secrets(), PATH, Bytes::from_static(b"{}")).expect("sealed");
+    assert!(written.starts_with(b"k8s:enc:secretbox:v1:a:"));
+}
+
 #[test]
 fn the_standard_file_encrypts_secrets() {
     let configuration = Configuration::parse(standard("key1", &[7; 32]).as_bytes()).expect("a configuration");

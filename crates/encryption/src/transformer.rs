@@ -1,5 +1,7 @@
 //! Transformers, and a list of them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use ironclad_engine::codec::AtRestError;
 use ironclad_env::Env;
@@ -24,7 +26,7 @@ pub trait Transformer: Send + Sync {
 }
 
 /// The first one writes, all of them read.
-pub struct Transformers(pub Vec<Box<dyn Transformer>>);
+pub struct Transformers(pub Vec<Arc<dyn Transformer>>);
 
 impl Transformers {
     pub fn seal(&self, env: &Env, path: &[u8], plain: Bytes) -> Result<Bytes, AtRestError> {

@@ -92,7 +92,7 @@ impl Kms {
     }
 }
 
-impl Transformer for Arc<Kms> {
+impl Transformer for Kms {
     fn prefix(&self) -> &str {
         &self.prefix
     }
