@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ironclad_api::params::{DeleteOptions, WriteOptions};
 use ironclad_api::status::Status;
@@ -44,11 +45,18 @@ pub struct Context {
     pub warnings: Arc<Mutex<Vec<String>>>,
     /// Annotations for the audit log.
     pub audit: Arc<Mutex<BTreeMap<String, String>>>,
+    /// How long admission has waited for webhooks: time that is not this server's.
+    pub webhooks: Arc<Mutex<Duration>>,
 }
 
 impl Context {
     pub fn new(user: Arc<User>, user_agent: impl Into<String>) -> Self {
         Self { user, user_agent: user_agent.into(), ..Self::default() }
+    }
+
+    /// Notes that the request has waited so long for a webhook, or for several at once.
+    pub fn waited_for_webhooks(&self, took: Duration) {
+        *self.webhooks.lock() += took;
     }
 
     /// Repetitions are told once.

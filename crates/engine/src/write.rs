@@ -9,6 +9,7 @@ pub mod commit;
 pub mod delete;
 pub mod forms;
 pub mod input;
+mod metrics;
 pub mod options;
 pub mod owners;
 pub mod parts;

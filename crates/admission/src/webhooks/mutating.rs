@@ -93,6 +93,7 @@ impl MutatingAdmissionWebhook {
             took: env.elapsed().saturating_sub(since),
         };
         call.ended(&asked);
+        request.context.waited_for_webhooks(call.took);
         let mut audit = request.context.audit.lock();
         let changed = *asked.as_ref().unwrap_or(&false);
         audit.entry(place.key(MUTATION)).or_insert_with(|| mutation(hook, changed));

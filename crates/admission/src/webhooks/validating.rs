@@ -66,7 +66,10 @@ impl ValidatingAdmissionWebhook {
             let question = Question::new(hook, request, invocation, objects, &self.caller);
             self.ask(hook, request, question, index)
         });
-        join_all(asked).await.into_iter().collect()
+        let (env, since) = (self.caller.env(), self.caller.env().elapsed());
+        let answers = join_all(asked).await;
+        request.context.waited_for_webhooks(env.elapsed().saturating_sub(since));
+        answers.into_iter().collect()
     }
 
     async fn ask(

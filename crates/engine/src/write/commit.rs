@@ -10,7 +10,7 @@ use ironclad_api::{Entry, Object, ObjectKey};
 use ironclad_env::EnvironmentExt;
 use ironclad_store::{Compare, Expect, Op, Range, StoreError, Txn, TxnResult};
 
-use super::Current;
+use super::{Current, metrics};
 use crate::cache::CLAIMS;
 use crate::cache::entry_of_written;
 use crate::codec;
@@ -70,7 +70,16 @@ impl Engine {
             }
         };
         self.claim(served, &store_key, old, &change, &mut txn);
-        match self.store.txn(txn).await {
+        let operation = match (&change, old) {
+            (Change::Put(_), None) => "create",
+            (Change::Put(_), Some(_)) => "update",
+            (Change::Delete, _) => "delete",
+        };
+        let since = self.env.elapsed();
+        let outcome = self.store.txn(txn).await;
+        let took = self.env.elapsed().saturating_sub(since);
+        metrics::committed(operation, &kind.resource, took, outcome.is_err());
+        match outcome {
             Ok(TxnResult::Committed { revision }) => {
                 Ok(Committed::Done(self.written(served, key, old, encoded, revision).await?))
             }
