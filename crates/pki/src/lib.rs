@@ -27,6 +27,7 @@ pub mod key;
 pub mod kubeconfig;
 mod oid;
 pub mod pem;
+pub mod private_file;
 mod quote;
 pub mod sans;
 mod signed;

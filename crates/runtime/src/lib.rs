@@ -4,6 +4,7 @@
 //! * [`find`] asks the usual sockets for a CRI runtime.
 //! * [`Containerd`] starts, watches, stops and wipes one of our own, with root, state, socket and
 //!   configuration in folders that nobody else uses.
+//! * [`open_files`]: the limit of this process, and what containers get of it.
 //! * [`images`] brings image archives into a runtime, the built-in sandbox image among them.
 //!
 //! What is decided (the configuration, what the version can do, who a process is) is in pure functions of
@@ -16,7 +17,8 @@ mod find;
 mod host;
 pub mod images;
 mod layout;
-mod process;
+pub mod open_files;
+pub mod process;
 mod version;
 mod wipe;
 

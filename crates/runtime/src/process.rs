@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use serde::{Deserialize, Serialize};
 use tokio::io::unix::AsyncFd;
 
 use crate::RuntimeError;
 
 /// Who a process is: its number and when it started, in clock ticks since boot (proc(5), field 22).
 /// Numbers are reused; the pair is not, within one boot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Identity {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
     pub pid: i32,
     started: u64,
 }

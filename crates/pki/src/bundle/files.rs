@@ -1,14 +1,12 @@
-//! The only module of this crate that writes files.
-//!
-//! A file is written beside its name, synced, and renamed into place, and the
-//! directory is synced: after a power cut the old or the new file is there, whole.
+//! The files of a bundle.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::BundleError;
+use crate::private_file;
 
 /// No file of a bundle comes near this.
 const MAX_BYTES: u64 = 1 << 20;
@@ -52,7 +50,7 @@ impl Files {
     /// Replaces a file as a whole, readable by its owner only.
     pub(super) fn write(&self, name: &str, contents: &str) -> Result<(), BundleError> {
         let path = self.path(name);
-        replace(&path, contents.as_bytes()).map_err(|source| BundleError::Io {
+        private_file::replace(&path, contents.as_bytes()).map_err(|source| BundleError::Io {
             action: "write",
             path,
             source,
@@ -70,23 +68,4 @@ impl Files {
         });
         tightened.map_err(|source| BundleError::Io { action: "protect", path, source })
     }
-}
-
-fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut temporary = std::ffi::OsString::from(".");
-    temporary.push(name);
-    temporary.push(".new");
-    let temporary = dir.join(temporary);
-    // A leftover of a kill may have any mode, or be a link: never write through it.
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    file.write_all(contents)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    File::open(dir)?.sync_all()
 }

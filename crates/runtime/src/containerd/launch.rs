@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use tokio::process::Command;
 
 use crate::host::{Host, search_path};
+use crate::open_files;
 use crate::process::Identity;
 use crate::{Layout, RuntimeError};
 
@@ -68,6 +69,7 @@ pub(super) fn spawn(host: &Host, layout: &Layout) -> Result<Identity, RuntimeErr
     unsafe {
         command.pre_exec(|| rustix::process::setsid().map(drop).map_err(Into::into));
     }
+    open_files::pass_on(command.as_std_mut());
     let run = |source| RuntimeError::Run { program: host.containerd.clone(), source };
     let mut child = command.spawn().map_err(run)?;
     let identity = child.id().and_then(|pid| Identity::of(pid.try_into().ok()?));
