@@ -4,6 +4,7 @@ mod tokens;
 mod watched;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,6 +17,7 @@ use k8s_openapi::api::core::v1::{Container, Pod, Service, Volume};
 use serde::de::DeserializeOwned;
 
 use crate::api::{self, Api};
+use crate::volumes::inside;
 use tokens::Tokens;
 pub(crate) use watched::{Follow, Tell, Watched};
 
@@ -131,12 +133,10 @@ impl Gatherer {
             let Some(folder) = volume.and_then(|v| volume::directory(&self.settings, pod, v)) else {
                 continue;
             };
-            let inside = key.path.split('/').all(|part| part != "..");
-            let text = match inside {
-                true => tokio::fs::read(format!("{folder}/{}", key.path)).await.map_err(|e| e.to_string()),
-                false => Err("the path leaves the volume".to_owned()),
-            };
-            files.insert((key.volume_name.clone(), key.path.clone()), text);
+            let (path, read) = (key.path.clone(), key.path.clone());
+            let read = move || inside::read(Path::new(&folder), &read).map_err(|error| error.to_string());
+            let text = tokio::task::spawn_blocking(read).await.unwrap_or_else(|error| Err(error.to_string()));
+            files.insert((key.volume_name.clone(), path), text);
         }
         files
     }

@@ -1,7 +1,7 @@
 //! What is tidied up now and then: cgroups of the classes, leftovers of pods that are gone, dead containers, logs.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use ironclad_remote::RemoteCache;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::Parts;
-use crate::config::AgentConfig;
+use crate::cgroups::Cgroups;
+use crate::config::{AgentConfig, Paths};
 use crate::logs;
 use crate::volumes::mounts;
 
@@ -89,49 +90,95 @@ async fn collect_dead(parts: &Parts) {
 
 /// Folders, mounts, cgroups and logs of pods that neither the API nor the runtime has.
 async fn remove_leftovers(parts: &Parts, config: &AgentConfig) {
+    let (paths, cgroups, root) = (config.paths.clone(), parts.cgroups.clone(), config.names.cgroup.clone());
+    // Looked for before it is asked who is known: what a pod makes that comes in between is not among them.
+    let look = move || Leftovers::look(&paths, &cgroups, &root);
+    let Ok(found) = tokio::task::spawn_blocking(look).await else { return };
     let Ok(sandboxes) = parts.hands.cri.list_pod_sandboxes(None::<v1::PodSandboxFilter>).await else {
         return;
     };
     let label = ironclad_node_core::container::labels::POD_UID;
     let mut known = parts.manager.uids();
     known.extend(sandboxes.into_iter().filter_map(|sandbox| sandbox.labels.get(label).cloned()));
-    let (paths, cgroups, root) = (config.paths.clone(), parts.cgroups.clone(), config.names.cgroup.clone());
-    let work = move || {
-        remove_pod_folders(&paths.pods(), &known);
-        remove_pod_logs(&paths.pod_logs, &known);
-        logs::prune_links(&paths.container_logs);
-        for path in cgroups.pods(&root) {
-            let uid = path.rsplit("/pod").next().unwrap_or_default();
-            if !known.contains(uid)
-                && let Err(error) = cgroups.remove(&path)
-            {
-                tracing::warn!(%error, "left-over cgroup not removed");
-            }
-        }
+    let (links, cgroups) = (config.paths.container_logs.clone(), parts.cgroups.clone());
+    let remove = move || {
+        found.remove(&known, &cgroups);
+        logs::prune_links(&links);
     };
-    let _ = tokio::task::spawn_blocking(work).await;
+    let _ = tokio::task::spawn_blocking(remove).await;
 }
 
-fn remove_pod_folders(pods: &std::path::Path, known: &BTreeSet<String>) {
-    let entries = std::fs::read_dir(pods).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| !known.contains(&*entry.file_name().to_string_lossy())) {
-        let path = entry.path();
-        let removed = mounts::unmount_below(&path).and_then(|()| std::fs::remove_dir_all(&path));
-        match removed {
-            Ok(()) => tracing::info!(path = %path.display(), "left-over pod folder removed"),
-            Err(error) => tracing::warn!(path = %path.display(), %error, "left-over pod folder not removed"),
+/// What there is of pods on this node, known or not: each with the pod's uid.
+struct Leftovers {
+    folders: Vec<(String, PathBuf)>,
+    logs: Vec<(String, PathBuf)>,
+    cgroups: Vec<(String, String)>,
+}
+
+impl Leftovers {
+    fn look(paths: &Paths, cgroups: &Cgroups, root: &str) -> Self {
+        let entries = |folder: &Path| {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
+        };
+        // Folders of logs are called `NAMESPACE_NAME_UID`.
+        let uid = |name: &str| name.rsplit('_').next().unwrap_or_default().to_owned();
+        let logs = entries(&paths.pod_logs).filter(|(name, _)| name.matches('_').count() == 2);
+        let of_cgroup = |path: String| (path.rsplit("/pod").next().unwrap_or_default().to_owned(), path);
+        Self {
+            folders: entries(&paths.pods()).collect(),
+            logs: logs.map(|(name, path)| (uid(&name), path)).collect(),
+            cgroups: cgroups.pods(root).into_iter().map(of_cgroup).collect(),
+        }
+    }
+
+    /// Removes what is of pods that are not known.
+    fn remove(&self, known: &BTreeSet<String>, cgroups: &Cgroups) {
+        for (_, path) in self.folders.iter().filter(|(uid, _)| !known.contains(uid)) {
+            let removed = mounts::unmount_below(path).and_then(|()| std::fs::remove_dir_all(path));
+            match removed {
+                Ok(()) => tracing::info!(path = %path.display(), "left-over pod folder removed"),
+                Err(error) => {
+                    tracing::warn!(path = %path.display(), %error, "left-over pod folder not removed");
+                }
+            }
+        }
+        for (_, path) in self.logs.iter().filter(|(uid, _)| !known.contains(uid)) {
+            let _ = std::fs::remove_dir_all(path);
+        }
+        for (_, path) in self.cgroups.iter().filter(|(uid, _)| !known.contains(uid)) {
+            if let Err(error) = cgroups.remove(path) {
+                tracing::warn!(%error, "left-over cgroup not removed");
+            }
         }
     }
 }
 
-/// Folders are called `NAMESPACE_NAME_UID`.
-fn remove_pod_logs(folder: &std::path::Path, known: &BTreeSet<String>) {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let uid = name.rsplit('_').next().unwrap_or_default();
-        if name.matches('_').count() == 2 && !known.contains(uid) {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_there_before_and_is_of_nobody_is_removed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let paths = Paths::below(dir.path());
+        let make = |uid: &str| {
+            std::fs::create_dir_all(paths.pods().join(uid).join("volumes")).expect("made");
+            std::fs::create_dir_all(paths.pod_logs.join(format!("ns_{uid}_{uid}"))).expect("made");
+        };
+        make("known");
+        make("gone");
+        std::fs::create_dir_all(paths.pod_logs.join("somebody-elses")).expect("made");
+        let cgroups = Cgroups::detect();
+        let found = Leftovers::look(&paths, &cgroups, "/no-such-cgroup");
+        make("new");
+        found.remove(&BTreeSet::from(["known".to_owned()]), &cgroups);
+        let names = |folder: &Path| {
+            let entries = std::fs::read_dir(folder).expect("a folder").flatten();
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(names(&paths.pods()), BTreeSet::from(["known", "new"].map(str::to_owned)));
+        let logs = ["ns_known_known", "ns_new_new", "somebody-elses"].map(str::to_owned);
+        assert_eq!(names(&paths.pod_logs), BTreeSet::from(logs));
     }
 }

@@ -68,8 +68,10 @@ pub(crate) async fn keep_zone(env: Env, api: Api, config: Arc<AgentConfig>) {
     let path = DnsOptions::of(&config).zone_file;
     let changed = Arc::new(Notify::new());
     services::observe(&api, &changed);
+    let mut pause = GATHER;
     loop {
-        env.sleep(GATHER).await;
+        env.sleep(pause).await;
+        let begun = env.elapsed();
         let (services, slices) = services::objects(&api);
         let file = path.clone();
         let written = tokio::task::spawn_blocking(move || zone_file::write(&file, &services, &slices)).await;
@@ -78,6 +80,7 @@ pub(crate) async fn keep_zone(env: Env, api: Api, config: Arc<AgentConfig>) {
             env.sleep(RETRY).await;
             continue;
         }
+        pause = services::rest(GATHER, env.elapsed().saturating_sub(begun));
         changed.notified().await;
     }
 }

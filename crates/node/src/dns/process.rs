@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ironclad_env::Env;
+use ironclad_runtime::process::Identity;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
@@ -29,9 +30,8 @@ const MAX_LOG: u64 = 1 << 20;
 /// What is known of the process: enough to tell it from a later one with the same number.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 struct Mark {
-    pid: i32,
-    /// Clock ticks since boot (proc(5), field 22).
-    started: u64,
+    #[serde(flatten)]
+    process: Identity,
     /// The program it was started from, as the file system tells files apart.
     program: String,
     arguments: Vec<String>,
@@ -44,10 +44,10 @@ pub(super) async fn keep(env: Env, folder: PathBuf, program: PathBuf, options: D
         let begun = env.elapsed();
         match ensure(&env, &folder, &program, &options).await {
             Ok(mark) => {
-                while is_alive(&mark) {
+                while mark.process.is_alive() {
                     env.sleep(LOOK).await;
                 }
-                tracing::warn!(pid = mark.pid, log = %folder.join(LOG).display(), "the DNS process has ended");
+                tracing::warn!(pid = mark.process.pid, log = %folder.join(LOG).display(), "the DNS process has ended");
             }
             Err(error) => tracing::error!(%error, "the DNS process cannot be started"),
         }
@@ -62,14 +62,14 @@ pub(super) async fn keep(env: Env, folder: PathBuf, program: PathBuf, options: D
 /// The process that runs, if it is as it should be; else a new one, and the old one is ended.
 async fn ensure(env: &Env, folder: &Path, program: &Path, options: &DnsOptions) -> io::Result<Mark> {
     std::fs::create_dir_all(folder)?;
-    let old = read(folder).filter(is_alive);
+    let old = living(folder);
     let (identity, arguments) = (identity(program), arguments(options));
     if let Some(mark) = old.as_ref().filter(|mark| mark.program == identity && mark.arguments == arguments) {
         return Ok(mark.clone());
     }
     let pid = spawn(folder, program, &arguments)?;
-    let started = started(pid).ok_or_else(|| io::Error::other("it ended at once"))?;
-    let mark = Mark { pid, started, program: identity, arguments };
+    let process = Identity::of(pid).ok_or_else(|| io::Error::other("it ended at once"))?;
+    let mark = Mark { process, program: identity, arguments };
     let text = serde_json::to_vec(&mark)?;
     std::fs::write(folder.join(MARK), text)?;
     tracing::info!(pid, "DNS process started");
@@ -83,13 +83,13 @@ async fn ensure(env: &Env, folder: &Path, program: &Path, options: &DnsOptions) 
 
 /// Ends the process. Says whether there was one.
 pub(crate) fn stop(folder: &Path) -> bool {
-    let found = read(folder).filter(is_alive);
+    let found = living(folder);
     found.iter().for_each(end);
     found.is_some()
 }
 
 fn end(mark: &Mark) {
-    if let Some(pid) = Pid::from_raw(mark.pid).filter(|_| is_alive(mark)) {
+    if let Some(pid) = Pid::from_raw(mark.process.pid).filter(|_| mark.process.is_alive()) {
         let _ = kill_process(pid, Signal::TERM);
     }
 }
@@ -138,23 +138,10 @@ fn identity(program: &Path) -> String {
     }
 }
 
-fn read(folder: &Path) -> Option<Mark> {
-    serde_json::from_slice(&std::fs::read(folder.join(MARK)).ok()?).ok()
-}
-
-fn is_alive(mark: &Mark) -> bool {
-    started(mark.pid) == Some(mark.started)
-}
-
-/// When a process was started; `None` if there is none or it has ended.
-fn started(pid: i32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses and may contain anything, also `)`.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace();
-    let state = fields.next()?;
-    let started = fields.nth(18)?.parse().ok()?;
-    (!matches!(state, "Z" | "X" | "x")).then_some(started)
+/// The process that was started last, if it runs.
+fn living(folder: &Path) -> Option<Mark> {
+    let mark: Mark = serde_json::from_slice(&std::fs::read(folder.join(MARK)).ok()?).ok()?;
+    mark.process.is_alive().then_some(mark)
 }
 
 #[cfg(test)]
@@ -162,12 +149,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_known_by_its_number_and_start() {
-        let me = i32::try_from(std::process::id()).expect("a pid");
-        let mark = |started| Mark { pid: me, started, program: String::new(), arguments: Vec::new() };
-        let began = started(me).expect("it runs");
-        assert!(is_alive(&mark(began)));
-        assert!(!is_alive(&mark(began + 1)), "same number, later start");
+    fn a_process_is_found_again_as_long_as_it_runs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let me = Identity::of(i32::try_from(std::process::id()).expect("a pid")).expect("it runs");
+        let mark = Mark { process: me, program: String::new(), arguments: Vec::new() };
+        let text = serde_json::to_string(&mark).expect("JSON");
+        let check = |text: &str, expected: Option<&Mark>| {
+            std::fs::write(folder.path().join(MARK), text).expect("written");
+            assert_eq!(living(folder.path()).as_ref(), expected, "{text}");
+        };
+        check(&text, Some(&mark));
+        check(&text.replace("\"started\":", "\"started\":1"), None);
+        check("{}", None);
     }
 
     #[test]

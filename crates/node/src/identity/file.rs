@@ -1,12 +1,13 @@
 //! A certificate and its key in one file.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use ironclad_pki::certificate::Certificate;
 use ironclad_pki::key::PrivateKey;
+use ironclad_pki::private_file;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::IdentityError;
@@ -52,23 +53,10 @@ impl Pair {
 
 /// Replaces a file as a whole, readable by its owner only. Its folder is made.
 pub(super) fn write(path: &Path, contents: &str) -> Result<(), IdentityError> {
-    replace(path, contents).map_err(|source| IdentityError::File { path: path.to_owned(), source })
-}
-
-fn replace(path: &Path, contents: &str) -> io::Result<()> {
-    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let new = path.with_extension("new");
-    // What a kill has left may have any mode: never written through.
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    file.write_all(contents.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    File::open(folder)?.sync_all()
+    let folder = path.parent().unwrap_or(path);
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    let written = made.and_then(|()| private_file::replace(path, contents.as_bytes()));
+    written.map_err(|source| IdentityError::File { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

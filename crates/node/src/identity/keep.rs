@@ -25,10 +25,11 @@ use crate::api;
 
 /// Between two looks. Certificates are renewed when a third of their life is left.
 const LOOK: Duration = Duration::from_secs(600);
-/// After a failure.
+/// After a failure to get a certificate.
 const RETRY: Duration = Duration::from_secs(30);
-/// Until the Node says where it is; it is registered at the start.
+/// Pauses until the Node says where it is: it is registered at the start, but the API may be away for long.
 const SOON: Duration = Duration::from_millis(200);
+const LATE: Duration = Duration::from_secs(10);
 
 /// Whether the agent's server shows a certificate that the cluster believes.
 pub type Served = watch::Receiver<bool>;
@@ -79,12 +80,15 @@ pub async fn keep_serving(
         // What cannot be shown is replaced below.
         current = slot.replace(chain, key).is_ok().then_some(current).flatten();
     }
+    let mut pause = SOON;
     loop {
         let addresses = addresses(&*client, &node).await;
         if addresses.is_empty() {
-            env.sleep(SOON).await;
+            env.sleep(pause).await;
+            pause = (pause * 2).min(LATE);
             continue;
         }
+        pause = SOON;
         let template = Template::node_serving(&node, Vec::new(), addresses);
         if serves(current.as_ref(), &template, &*env) {
             served.send_replace(true);

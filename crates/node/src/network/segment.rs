@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 
 use ipnet::Ipv4Net;
-use rtnetlink::{LinkBridge, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use rtnetlink::{LinkBridge, LinkBridgePort, LinkUnspec, LinkVeth, RouteMessageBuilder};
 use rustix::mount::{UnmountFlags, mount_bind, unmount};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
@@ -84,8 +84,9 @@ pub async fn make_namespace(segment: &Segment, namespace: &Namespace) -> Result<
         in_a_thread(move || make_file(&path)).await.map_err(failed)?;
     }
     if !inside(namespace, has_link()).await? {
-        plug_in(segment, namespace).await?;
+        make_cable(namespace).await?;
     }
+    plug_in(segment, &namespace.link).await?;
     inside(namespace, configure(namespace.address, segment.gateway)).await
 }
 
@@ -123,22 +124,32 @@ fn make_file(path: &Path) -> io::Result<()> {
     Ok(mount_bind("/proc/thread-self/ns/net", path)?)
 }
 
-/// A new pair of links: one end on the bridge, the other one in the namespace.
-async fn plug_in(segment: &Segment, namespace: &Namespace) -> Result<(), NetworkError> {
+/// A new pair of links: one end here, the other one in the namespace.
+async fn make_cable(namespace: &Namespace) -> Result<(), NetworkError> {
     let (outer, inner) = (namespace.link.as_str(), format!("{}p", namespace.link));
     let failed = |source| NetworkError::Link { name: outer.to_owned(), source };
     // A start that was cut off, or a namespace of before, may have left a loose end.
     links::remove(outer).await?;
     let netlink = Netlink::open()?;
     netlink.handle.link().add(LinkVeth::new(outer, &inner).build()).execute().await.map_err(failed)?;
-    let bridge = netlink.required(&segment.bridge).await?;
     let file =
         namespace.open().map_err(|source| NetworkError::File { path: namespace.file.clone(), source })?;
-    let outer_up = LinkUnspec::new_with_index(netlink.required(outer).await?).controller(bridge).up();
-    netlink.handle.link().set(outer_up.build()).execute().await.map_err(failed)?;
     let moved = LinkUnspec::new_with_index(netlink.required(&inner).await?);
     let moved = moved.name(INSIDE).setns_by_fd(file.as_raw_fd());
     netlink.handle.link().set(moved.build()).execute().await.map_err(failed)
+}
+
+/// Puts this end of a cable on the bridge, which may send packets back to where they came from. It has to where
+/// bridges are filtered: a node's packet to a service at the machine's address is translated while it is on the bridge,
+/// and the endpoint that it gets may be on that very node.
+async fn plug_in(segment: &Segment, cable: &str) -> Result<(), NetworkError> {
+    let failed = |source| NetworkError::Link { name: cable.to_owned(), source };
+    let netlink = Netlink::open()?;
+    let (bridge, index) = (netlink.required(&segment.bridge).await?, netlink.required(cable).await?);
+    let plugged = LinkUnspec::new_with_index(index).controller(bridge).up();
+    netlink.handle.link().set(plugged.build()).execute().await.map_err(failed)?;
+    let port = LinkBridgePort::new(index).hairpin(true);
+    netlink.handle.link().set_port(port.build()).execute().await.map_err(failed)
 }
 
 async fn has_link() -> Result<bool, NetworkError> {

@@ -8,6 +8,8 @@ use ironclad_node_core::container::labels;
 use ironclad_node_core::logs::{Decoder, LogOptions};
 use ironclad_node_core::status::termination::{self, File};
 
+use crate::volumes::inside;
+
 /// As much of a log's end as [`termination::MAX_LOG`] bytes of text can need, with what stands before each line.
 const LOG_TAIL: u64 = 16 * 1024;
 
@@ -53,7 +55,7 @@ fn log_tail(path: &Path) -> Vec<u8> {
 }
 
 fn last_bytes(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
-    let mut file = std::fs::File::open(path)?;
+    let mut file = inside::open(path)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(limit)))?;
     let mut bytes = Vec::new();

@@ -16,10 +16,15 @@ use ironclad_env::{Env, EnvironmentExt, Task};
 use ironclad_proxy::HealthCheck;
 use parking_lot::RwLock;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 /// How long a client may take for its question.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Clients at a time, per port and address; more wait to be accepted.
+const MOST_CLIENTS: usize = 64;
 const BIND_RETRY: Duration = Duration::from_secs(5);
+/// A pause after an error of the listening socket, which may come again at once.
+const AFTER_ERROR: Duration = Duration::from_millis(50);
 
 type Answers = Arc<RwLock<BTreeMap<u16, HealthCheck>>>;
 
@@ -71,14 +76,28 @@ impl HealthServers {
                 }
                 env.sleep(BIND_RETRY).await;
             };
-            loop {
-                // One at a time: load balancers ask rarely and the answer is at hand.
-                if let Ok((stream, _)) = listener.accept().await {
-                    let _ = env.timeout(PATIENCE, answer(stream, address.port(), answers.clone())).await;
-                }
-            }
+            serve(listener, &env, answers).await;
         };
         self.env.spawn("health-check-port", Box::pin(serve))
+    }
+}
+
+/// Answers several at a time, so that nobody who says nothing keeps load balancers waiting.
+async fn serve(listener: TcpListener, env: &Env, answers: Answers) {
+    let port = listener.local_addr().map_or(0, |address| address.port());
+    let clients = Arc::new(Semaphore::new(MOST_CLIENTS));
+    loop {
+        let Ok(permit) = clients.clone().acquire_owned().await else { return };
+        let Ok((stream, _)) = listener.accept().await else {
+            env.sleep(AFTER_ERROR).await;
+            continue;
+        };
+        let (clock, answers) = (env.clone(), answers.clone());
+        let client = async move {
+            let _permit = permit;
+            let _ = clock.timeout(PATIENCE, answer(stream, port, answers)).await;
+        };
+        env.spawn("health-check-client", Box::pin(client));
     }
 }
 
@@ -97,4 +116,33 @@ fn response(found: Option<(u16, String)>) -> Response<Full<Bytes>> {
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use ironclad_env::RealEnv;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn clients_that_say_nothing_keep_nobody_waiting() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let port = address.port();
+        let check = HealthCheck { namespace: "ns".into(), service: "web".into(), port, local_endpoints: 2 };
+        let answers: Answers = Arc::new(RwLock::new(BTreeMap::from([(port, check)])));
+        let server = tokio::spawn(async move { serve(listener, &RealEnv::shared(), answers).await });
+        let mut silent = Vec::new();
+        for _ in 0..8 {
+            silent.push(TcpStream::connect(address).await.expect("connected"));
+        }
+        let mut client = TcpStream::connect(address).await.expect("connected");
+        client.write_all(b"GET / HTTP/1.0\r\n\r\n").await.expect("asked");
+        let mut answer = String::new();
+        let read = tokio::time::timeout(PATIENCE / 2, client.read_to_string(&mut answer)).await;
+        read.expect("at once").expect("text");
+        assert!(answer.starts_with("HTTP/1.0 200") && answer.contains("\"localEndpoints\":2"), "{answer}");
+        server.abort();
+    }
 }

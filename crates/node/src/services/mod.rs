@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ironclad_api::ObjectKey;
 use ironclad_client::typed::CacheExt;
 use ironclad_client::{Change, Observer};
 use ironclad_env::Env;
@@ -22,10 +23,15 @@ use crate::config::AgentConfig;
 use crate::network;
 use health_server::HealthServers;
 
+/// The label with the name of the node's zone.
+const ZONE: &str = "topology.kubernetes.io/zone";
 /// Others may have changed the tables: they are compared this often.
 const REPAIR: Duration = Duration::from_secs(30);
 /// Changes that come within this time are one transaction.
 const GATHER: Duration = Duration::from_millis(10);
+/// So many times as long as the last round took nothing is done: services that change all the time must not take a
+/// processor for themselves, however many there are.
+const REST: u32 = 4;
 /// After a failure.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -51,6 +57,11 @@ pub(crate) fn observe(api: &Api, notify: &Arc<Notify>) {
     api.services.observe(&resources, Arc::new(Waker(notify.clone())));
 }
 
+/// How long to gather changes after a round that took so long.
+pub(crate) fn rest(at_least: Duration, took: Duration) -> Duration {
+    at_least.max(took * REST)
+}
+
 /// Keeps the tables as the objects say. To be called once these have been listed: what is in the tables from before
 /// stays until then.
 pub(crate) async fn run(env: Env, api: Api, config: Arc<AgentConfig>) {
@@ -59,14 +70,25 @@ pub(crate) async fn run(env: Env, api: Api, config: Arc<AgentConfig>) {
     let mut health = HealthServers::new(env.clone(), config.addresses.clone());
     let changed = Arc::new(Notify::new());
     observe(&api, &changed);
+    api.own.observe(&[api::nodes().group_resource()], Arc::new(Waker(changed.clone())));
+    let mut pause = GATHER;
     loop {
-        env.sleep(GATHER).await;
+        env.sleep(pause).await;
+        let begun = env.elapsed();
         let (services, slices) = objects(&api);
+        let facts = NodeFacts { zone: zone(&api, &facts.name), ..facts.clone() };
         let plan = plan(&services, &slices, &facts);
         health.set(&plan.health_checks);
         worker.plan(plan);
+        pause = rest(GATHER, env.elapsed().saturating_sub(begun));
         changed.notified().await;
     }
+}
+
+/// Where the node is, as its object says: that label may come or change at any time.
+fn zone(api: &Api, node: &str) -> Option<String> {
+    let node = api.own.get(&api::nodes().group_resource(), &ObjectKey::cluster(node))?;
+    node.labels.get(ZONE).cloned()
 }
 
 fn node_facts(config: &AgentConfig) -> NodeFacts {
@@ -76,7 +98,7 @@ fn node_facts(config: &AgentConfig) -> NodeFacts {
     }
     NodeFacts {
         name: config.node_name.clone(),
-        zone: config.labels.get("topology.kubernetes.io/zone").cloned(),
+        zone: None,
         addresses: config.addresses.clone(),
         families,
         cluster_cidrs: config.cluster.pod_cidrs.clone(),

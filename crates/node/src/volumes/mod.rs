@@ -3,6 +3,7 @@
 mod empty_dir;
 mod files;
 mod host_path;
+pub(crate) mod inside;
 pub(crate) mod mounts;
 mod ownership;
 pub(crate) mod sub_path;
