@@ -27,6 +27,7 @@ pub struct Selector {
 pub struct Requirement {
     pub key: String,
     pub operator: Operator,
+    /// Sorted.
     pub values: Vec<String>,
 }
 
@@ -109,8 +110,9 @@ impl Selector {
 impl Requirement {
     /// Validated as upstream's `NewRequirement` does.
     pub fn new(key: &str, operator: Operator, values: Vec<String>) -> Result<Self, FieldErrors> {
-        let requirement = Self { key: key.to_owned(), operator, values };
+        let mut requirement = Self { key: key.to_owned(), operator, values };
         let errors = requirement.validate();
+        requirement.values.sort_unstable();
         if errors.is_empty() { Ok(requirement) } else { Err(errors) }
     }
 
@@ -144,7 +146,7 @@ impl Requirement {
 
     pub fn matches(&self, labels: &Labels) -> bool {
         let actual = labels.get(&self.key);
-        let listed = |value: &String| self.values.contains(value);
+        let listed = |value: &String| self.values.binary_search(value).is_ok();
         match self.operator {
             Operator::Equals | Operator::DoubleEquals | Operator::In => actual.is_some_and(listed),
             Operator::NotEquals | Operator::NotIn => !actual.is_some_and(listed),
@@ -208,8 +210,7 @@ impl fmt::Display for Selector {
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = &self.key;
-        let mut values: Vec<&str> = self.values.iter().map(String::as_str).collect();
-        values.sort_unstable();
+        let values: Vec<&str> = self.values.iter().map(String::as_str).collect();
         let values = values.join(",");
         match self.operator {
             Operator::Exists => f.write_str(key),

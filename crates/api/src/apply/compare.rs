@@ -1,5 +1,6 @@
 //! What changed between two objects, as three sets of paths.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -15,6 +16,9 @@ pub(super) struct Comparison {
     pub(super) removed: FieldSet,
     pub(super) modified: FieldSet,
     pub(super) added: FieldSet,
+    /// What is asked for again for each manager.
+    changed: OnceCell<FieldSet>,
+    taken: OnceCell<FieldSet>,
 }
 
 impl Comparison {
@@ -24,16 +28,17 @@ impl Comparison {
             removed: self.removed.recursive_difference(reset),
             modified: self.modified.recursive_difference(reset),
             added: self.added.recursive_difference(reset),
+            ..Self::default()
         }
     }
 
-    pub(super) fn changed(&self) -> FieldSet {
-        self.modified.union(&self.added)
+    pub(super) fn changed(&self) -> &FieldSet {
+        self.changed.get_or_init(|| self.modified.union(&self.added))
     }
 
     /// What its owners lose.
-    pub(super) fn taken(&self) -> FieldSet {
-        self.changed().union(&self.removed)
+    pub(super) fn taken(&self) -> &FieldSet {
+        self.taken.get_or_init(|| self.changed().union(&self.removed))
     }
 }
 
@@ -98,6 +103,7 @@ impl Comparison {
             removed: self.removed.union(&other.removed),
             modified: self.modified.union(&other.modified),
             added: self.added.union(&other.added),
+            ..Self::default()
         }
     }
 }
@@ -150,14 +156,18 @@ fn maps(map: MapType<'_>, old: Option<&Fields>, new: Option<&Fields>) -> Compari
             result.add(PathElement::field(name), between(schema, old, new));
         }
     };
+    // Both are sorted, and so are the sets that come of it.
+    let mut added =
+        new.into_iter().flatten().filter(|(name, _)| old.is_none_or(|old| !old.contains_key(*name)));
+    let mut next = added.next();
     for (name, value) in old.into_iter().flatten() {
+        while let Some((before, value)) = next.filter(|(before, _)| *before < name) {
+            field(before, None, Some(value));
+            next = added.next();
+        }
         field(name, Some(value), new.and_then(|new| new.get(name)));
     }
-    for (name, value) in new.into_iter().flatten() {
-        if old.is_none_or(|old| !old.contains_key(name)) {
-            field(name, None, Some(value));
-        }
-    }
+    next.into_iter().chain(added).for_each(|(name, value)| field(name, None, Some(value)));
     result
 }
 

@@ -97,7 +97,8 @@ impl FieldSet {
         self.nodes.iter().map(|node| (&node.element, node.member, &node.below))
     }
 
-    /// Adds a first element with what is below it. Elements in order are added fastest.
+    /// Adds a first element with what is below it. In order only: elsewhere others have to make room; see
+    /// [`FromIterator`].
     pub(super) fn push(&mut self, element: PathElement, member: bool, below: FieldSet) {
         if !member && below.is_empty() {
             return;
@@ -136,16 +137,29 @@ impl FieldSet {
 
     /// Takes out what is in `other`, as [`Self::difference`] does.
     pub(super) fn subtract(&mut self, other: &Self) {
-        for taken in &other.nodes {
-            let Ok(at) = self.nodes.binary_search_by(|node| node.element.cmp(&taken.element)) else {
-                continue;
-            };
-            let Some(node) = self.nodes.get_mut(at) else { continue };
+        let mut has_empty = false;
+        let mut take = |node: &mut Node, taken: &Node| {
             node.member &= !taken.member;
             node.below.subtract(&taken.below);
-            if node.is_empty() {
-                self.nodes.remove(at);
+            has_empty |= node.is_empty();
+        };
+        // The shorter side is looked up in the other.
+        if self.nodes.len() < other.nodes.len() {
+            for node in &mut self.nodes {
+                other.node(&node.element).into_iter().for_each(|taken| take(node, taken));
             }
+        } else {
+            for taken in &other.nodes {
+                let found = self.nodes.binary_search_by(|node| node.element.cmp(&taken.element));
+                found
+                    .ok()
+                    .and_then(|at| self.nodes.get_mut(at))
+                    .into_iter()
+                    .for_each(|node| take(node, taken));
+            }
+        }
+        if has_empty {
+            self.nodes.retain(|node| !node.is_empty());
         }
     }
 
@@ -202,11 +216,20 @@ impl FieldSet {
     /// Whether a path of this set is also one of `fields`, which is a `fieldsV1`.
     pub(super) fn meets_fields_v1(&self, fields: &Value) -> bool {
         let Some(fields) = fields.as_object() else { return false };
-        self.nodes.iter().any(|node| {
-            let Some(below) = fields.get(&node.element.to_key()) else { return false };
+        let meets = |node: &Node, below: &Value| {
             let is_member = || below.as_object().is_none_or(Map::is_empty) || below.get(".").is_some();
             (node.member && is_member()) || node.below.meets_fields_v1(below)
-        })
+        };
+        // The shorter side is looked up in the other.
+        if fields.len() < self.nodes.len() {
+            return fields.iter().any(|(key, below)| {
+                let element = PathElement::parse(key).ok().flatten();
+                element.and_then(|element| self.node(&element)).is_some_and(|node| meets(node, below))
+            });
+        }
+        self.nodes
+            .iter()
+            .any(|node| fields.get(&node.element.to_key()).is_some_and(|below| meets(node, below)))
     }
 
     /// The tree as `fieldsV1` has it: `{"f:spec":{".":{},"f:replicas":{}}}`.
@@ -224,14 +247,34 @@ impl FieldSet {
 
     /// Reads `fieldsV1`. Elements of an unknown kind are dropped, with what is below them.
     pub fn from_fields_v1(fields: &Value) -> Result<Self, PathError> {
-        let mut set = Self::new();
-        for (key, below) in fields.as_object().into_iter().flatten().filter(|(key, _)| *key != ".") {
-            let Some(element) = PathElement::parse(key)? else { continue };
+        let fields = fields.as_object().into_iter().flatten().filter(|(key, _)| *key != ".");
+        let read = fields.map(|(key, below)| {
+            let Some(element) = PathElement::parse(key)? else { return Ok(None) };
             let member = below.get(".").is_some();
             let below = Self::from_fields_v1(below)?;
-            set.push(element, member || below.is_empty(), below);
+            Ok(Some((element, member || below.is_empty(), below)))
+        });
+        read.filter_map(Result::transpose).collect()
+    }
+}
+
+/// First elements with what is below them, in any order. Those that come twice are put together.
+impl FromIterator<(PathElement, bool, FieldSet)> for FieldSet {
+    fn from_iter<I: IntoIterator<Item = (PathElement, bool, FieldSet)>>(elements: I) -> Self {
+        let node = |(element, member, below)| Node { element, member, below };
+        let mut nodes: Vec<Node> = elements.into_iter().map(node).filter(|node| !node.is_empty()).collect();
+        if !nodes.is_sorted_by(|a, b| a.element < b.element) {
+            nodes.sort_by(|a, b| a.element.cmp(&b.element));
+            nodes.dedup_by(|next, first| {
+                let same = next.element == first.element;
+                if same {
+                    first.member |= next.member;
+                    first.below = first.below.union(&next.below);
+                }
+                same
+            });
         }
-        Ok(set)
+        Self { nodes }
     }
 }
 

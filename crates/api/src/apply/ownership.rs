@@ -151,7 +151,7 @@ pub(super) fn update(
 pub(super) fn take(managed: &mut Managed, changes: &mut Changes<'_>) -> Result<(), ApplyError> {
     for owned in managed.values_mut() {
         match changes.of(&owned.api_version)? {
-            Some(changes) => owned.fields.subtract(&changes.taken()),
+            Some(changes) => owned.fields.subtract(changes.taken()),
             None => owned.fields = FieldSet::new().into(),
         }
     }

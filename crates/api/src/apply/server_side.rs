@@ -178,7 +178,7 @@ fn take_from_others(
     for (id, owned) in managed.iter() {
         let Some(changed) = changes.of(&owned.api_version)?.map(Comparison::changed) else { continue };
         if !matches!(&owned.fields, Fields::Raw(fields) if !changed.meets_fields_v1(fields)) {
-            let taken = owned.fields.set().intersection(&changed).paths();
+            let taken = owned.fields.set().intersection(changed).paths();
             conflicts.extend(taken.into_iter().map(|path| Conflict { manager: id.clone(), path }));
         }
     }

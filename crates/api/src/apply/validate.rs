@@ -2,6 +2,7 @@
 //! structured-merge-diff, and lists the paths it sets.
 
 use std::collections::BTreeSet;
+use std::fmt::{Display, Write};
 
 use serde_json::Value;
 
@@ -11,65 +12,86 @@ use super::path::PathElement;
 use crate::patch::go_value;
 use crate::schema::Schema;
 
+/// Bytes of errors that are told of one object. A path may be long, and lead to many things that are wrong.
+const MAX_ERRORS: usize = 1 << 20;
+
 /// Every error, each as `path: message`; upstream's one text for all of them.
 pub(super) fn validate(value: &Value, schema: &Schema) -> Result<(), String> {
-    let mut errors = Vec::new();
-    check(value, schema, "", &mut errors);
-    match &errors[..] {
+    let mut check = Check::default();
+    check.value(value, schema);
+    match &check.errors[..] {
         [] => Ok(()),
         [one] => Err(one.clone()),
         many => Err(format!("errors:\n  {}", many.join("\n  "))),
     }
 }
 
-fn check(value: &Value, schema: &Schema, path: &str, errors: &mut Vec<String>) {
-    let mut report = |message: String| {
-        errors.push(if path.is_empty() { message } else { format!("{path}: {message}") });
-    };
-    match (atom(schema, Some(value)), value) {
-        (_, Value::Null) => {}
-        (Atom::Scalar(scalar), value) => {
-            if let Some(message) = misfit(scalar, value) {
-                report(message);
-            }
-        }
-        (Atom::List(list), Value::Array(items)) => check_items(items, list, path, errors),
-        (Atom::List(_), value) => report(format!("expected list, got &{{{}}}", go_value(value))),
-        (Atom::Map(map), Value::Object(fields)) => {
-            for (name, value) in fields {
-                let path = format!("{path}.{name}");
-                match map.field(name) {
-                    Some(schema) => check(value, schema, &path, errors),
-                    None => {
-                        errors.push(format!("{path}: field not declared in schema"));
-                        break;
-                    }
-                }
-            }
-        }
-        (Atom::Map(_), value) => report(format!("expected map, got &{{{}}}", go_value(value))),
-    }
+#[derive(Default)]
+struct Check {
+    /// Where the value stands that is looked at.
+    path: String,
+    errors: Vec<String>,
+    /// Of all errors.
+    bytes: usize,
 }
 
-fn check_items(items: &[Value], list: List<'_>, path: &str, errors: &mut Vec<String>) {
-    let mut seen = BTreeSet::new();
-    let prefix = if path.is_empty() { String::new() } else { format!("{path}: ") };
-    for (index, item) in items.iter().enumerate() {
-        let element = match list.kind {
-            ListKind::Atomic => PathElement::Index(i64::try_from(index).unwrap_or(i64::MAX)),
-            _ => match list.element(item) {
-                Ok(element) => element,
-                Err(why) => {
-                    errors.push(format!("{prefix}element {index}: {why}"));
-                    return;
-                }
-            },
-        };
-        let path = format!("{path}{element}");
-        if !seen.insert(element.clone()) {
-            errors.push(format!("{prefix}duplicate entries for key {element}"));
+impl Check {
+    fn report(&mut self, message: &str) {
+        let colon = if self.path.is_empty() { "" } else { ": " };
+        if self.bytes <= MAX_ERRORS {
+            let error = [&self.path, colon, message].concat();
+            self.bytes += error.len();
+            self.errors.push(error);
         }
-        check(item, list.items, &path, errors);
+    }
+
+    /// Looks at what stands at `step` of here.
+    fn at(&mut self, step: impl Display, look: impl FnOnce(&mut Self)) {
+        let length = self.path.len();
+        // Writing to a String cannot fail.
+        let _ = write!(self.path, "{step}");
+        look(self);
+        self.path.truncate(length);
+    }
+
+    fn value(&mut self, value: &Value, schema: &Schema) {
+        match (atom(schema, Some(value)), value) {
+            (_, Value::Null) => {}
+            (Atom::Scalar(scalar), value) => {
+                if let Some(message) = misfit(scalar, value) {
+                    self.report(&message);
+                }
+            }
+            (Atom::List(list), Value::Array(items)) => self.items(items, list),
+            (Atom::List(_), value) => self.report(&format!("expected list, got &{{{}}}", go_value(value))),
+            (Atom::Map(map), Value::Object(fields)) => {
+                for (name, value) in fields {
+                    let Some(schema) = map.field(name) else {
+                        let unknown = |check: &mut Self| check.report("field not declared in schema");
+                        return self.at(format_args!(".{name}"), unknown);
+                    };
+                    self.at(format_args!(".{name}"), |check| check.value(value, schema));
+                }
+            }
+            (Atom::Map(_), value) => self.report(&format!("expected map, got &{{{}}}", go_value(value))),
+        }
+    }
+
+    fn items(&mut self, items: &[Value], list: List<'_>) {
+        let mut seen = BTreeSet::new();
+        for (index, item) in items.iter().enumerate() {
+            let element = match list.kind {
+                ListKind::Atomic => PathElement::Index(i64::try_from(index).unwrap_or(i64::MAX)),
+                _ => match list.element(item) {
+                    Ok(element) => element,
+                    Err(why) => return self.report(&format!("element {index}: {why}")),
+                },
+            };
+            if !seen.insert(element.clone()) {
+                self.report(&format!("duplicate entries for key {element}"));
+            }
+            self.at(element, |check| check.value(item, list.items));
+        }
     }
 }
 
@@ -120,19 +142,13 @@ fn go_syntax(value: &Value) -> String {
 
 /// The paths a value sets: its leaves, the elements of its lists, and empty maps.
 pub(super) fn field_set(value: &Value, schema: &Schema) -> FieldSet {
-    let mut set = FieldSet::new();
     match (atom(schema, Some(value)), value) {
-        (Atom::List(list), Value::Array(items)) if !is_atomic_list(list) => {
-            add_items(&mut set, items, list);
-        }
+        (Atom::List(list), Value::Array(items)) if !is_atomic_list(list) => items_of(items, list),
         (Atom::Map(map), Value::Object(fields)) if !map.atomic => {
-            for (name, value) in fields {
-                add_field(&mut set, map, name, value);
-            }
+            fields.iter().filter_map(|(name, value)| field_of(map, name, value)).collect()
         }
-        _ => {}
+        _ => FieldSet::new(),
     }
-    set
 }
 
 /// Whether the value is owned as one piece, so that its own path is in the set.
@@ -148,15 +164,15 @@ fn is_atomic_list(list: List<'_>) -> bool {
     matches!(list.kind, ListKind::Atomic)
 }
 
-fn add_field(set: &mut FieldSet, map: MapType<'_>, name: &str, value: &Value) {
-    let Some(schema) = map.field(name) else { return };
+fn field_of(map: MapType<'_>, name: &str, value: &Value) -> Option<(PathElement, bool, FieldSet)> {
+    let schema = map.field(name)?;
     let is_empty = value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
     let member = is_leaf(value, schema) || is_empty || map.declared(name).is_none();
-    set.push(PathElement::field(name), member, field_set(value, schema));
+    Some((PathElement::field(name), member, field_set(value, schema)))
 }
 
 /// Elements that stand twice in the list are owned as one, without what is below them.
-fn add_items(set: &mut FieldSet, items: &[Value], list: List<'_>) {
+fn items_of(items: &[Value], list: List<'_>) -> FieldSet {
     let mut seen = BTreeSet::new();
     let mut duplicates = BTreeSet::new();
     for element in items.iter().filter_map(|item| list.element(item).ok()) {
@@ -164,12 +180,13 @@ fn add_items(set: &mut FieldSet, items: &[Value], list: List<'_>) {
             duplicates.insert(element);
         }
     }
-    for item in items {
-        let Ok(element) = list.element(item) else { continue };
+    let owned = items.iter().filter_map(|item| {
+        let element = list.element(item).ok()?;
         let below = match duplicates.contains(&element) {
             true => FieldSet::new(),
             false => field_set(item, list.items),
         };
-        set.push(element, true, below);
-    }
+        Some((element, true, below))
+    });
+    owned.collect()
 }

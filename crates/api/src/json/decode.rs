@@ -9,6 +9,10 @@ use crate::goprint::quote;
 /// Places of fields that are noted of one document.
 const MAX_POSITIONS: usize = 1000;
 
+/// Bytes of paths that are written out to tell fields of one document apart. Beyond it repeated fields go unnoticed:
+/// a hostile document is not read for minutes.
+const MAX_PRINTED: usize = 64 << 20;
+
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     let mut reader = Reader::new(bytes, &[]);
     let value = reader.value(None, 0)?;
@@ -38,6 +42,7 @@ struct Reader<'a> {
     /// Paths of the fields whose places are noted in `found`.
     sought: &'a [&'a [String]],
     found: Vec<String>,
+    printed: usize,
     /// The first number that was too large. Syntax errors anywhere come before it.
     overflow: Option<String>,
 }
@@ -74,7 +79,7 @@ type Read<T> = Result<T, DecodeError>;
 
 impl<'a> Reader<'a> {
     fn new(bytes: &'a [u8], sought: &'a [&'a [String]]) -> Self {
-        Self { bytes, at: 0, duplicates: Vec::new(), sought, found: Vec::new(), overflow: None }
+        Self { bytes, at: 0, duplicates: Vec::new(), sought, found: Vec::new(), printed: 0, overflow: None }
     }
 
     fn value(&mut self, place: Option<&Place<'_>>, depth: usize) -> Read<Value> {
@@ -136,21 +141,33 @@ impl<'a> Reader<'a> {
     }
 
     fn note(&mut self, place: &Place<'_>) {
-        if self.sought.is_empty() {
+        if self.sought.is_empty() || self.found.len() >= MAX_POSITIONS {
             return;
+        }
+        let path = self.path(place);
+        if path.as_ref().is_some_and(|path| self.sought.iter().any(|paths| paths.contains(path))) {
+            self.found.extend(path);
+        }
+    }
+
+    /// A path as text, as long as not too much has been written.
+    fn path(&mut self, place: &Place<'_>) -> Option<String> {
+        if self.printed > MAX_PRINTED {
+            return None;
         }
         let mut path = String::new();
         place.print(&mut path);
-        if self.found.len() < MAX_POSITIONS && self.sought.iter().any(|paths| paths.contains(&path)) {
-            self.found.push(path);
-        }
+        let depth = std::iter::successors(Some(place), |place| place.parent).count();
+        self.printed += depth + path.len();
+        Some(path)
     }
 
     /// Notes a field before those that were found inside its value, once.
     fn duplicate(&mut self, position: usize, place: &Place<'_>) {
-        let mut path = String::new();
-        place.print(&mut path);
-        if self.duplicates.len() < MAX_DUPLICATES && !self.duplicates.contains(&path) {
+        if self.duplicates.len() >= MAX_DUPLICATES {
+            return;
+        }
+        if let Some(path) = self.path(place).filter(|path| !self.duplicates.contains(path)) {
             self.duplicates.insert(position, path);
         }
     }

@@ -13,6 +13,8 @@ use crate::schema::json_type;
 pub const MAX_OPERATIONS: usize = 10_000;
 /// Bytes by which the `copy` operations of one patch may grow the document.
 pub const MAX_COPY_BYTES: usize = 3 * 1024 * 1024;
+/// Unknown fields that are reported of one patch.
+const MAX_UNKNOWN: usize = 100;
 
 /// Reads a JSON patch from a request's body and applies it.
 pub fn json_patch(document: &Value, patch: &[u8]) -> Result<Value, PatchError> {
@@ -49,15 +51,12 @@ impl JsonPatch {
     /// The fields that no operation has, as strict field validation reports them.
     pub fn unknown_fields(&self) -> Vec<String> {
         let known = ["op", "path", "from", "value"];
-        let mut errors = Vec::new();
-        for (index, operation) in self.operations.iter().enumerate() {
-            let unknown = operation.keys().filter(|name| !known.contains(&name.as_str()));
-            errors.extend(
-                unknown
-                    .map(|name| format!("json patch unknown field {}", quote(&format!("[{index}].{name}")))),
-            );
-        }
-        errors
+        let fields = self.operations.iter().enumerate().flat_map(|(index, fields)| {
+            fields.keys().filter(|name| !known.contains(&name.as_str())).map(move |name| (index, name))
+        });
+        let error =
+            |(index, name)| format!("json patch unknown field {}", quote(&format!("[{index}].{name}")));
+        fields.map(error).take(MAX_UNKNOWN).collect()
     }
 
     /// The patched document. Nothing is applied if one operation fails.

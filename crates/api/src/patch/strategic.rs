@@ -6,6 +6,8 @@
 //! apimachinery's strategicpatch. Source:
 //! <https://github.com/kubernetes/design-proposals-archive/blob/main/cli/preserve-order-in-strategic-merge-patch.md>
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::PatchError;
@@ -79,14 +81,15 @@ pub(super) fn bad_directive(directive: &Value, element: &Fields) -> PatchError {
 fn retain_keys(original: &mut Fields, patch: &mut Fields) -> Result<(), PatchError> {
     let Some(keys) = patch.remove(RETAIN_KEYS) else { return Ok(()) };
     let bad_format = || PatchError::Malformed("invalid patch format of retainKeys".to_owned());
-    let keys: Vec<&str> = keys.as_array().ok_or_else(bad_format)?.iter().filter_map(Value::as_str).collect();
+    let keys: HashSet<&str> =
+        keys.as_array().ok_or_else(bad_format)?.iter().filter_map(Value::as_str).collect();
     let is_directive = |name: &str| name.starts_with(DELETE_FROM_LIST) || name.starts_with(SET_ELEMENT_ORDER);
     for (name, value) in patch.iter() {
-        if !value.is_null() && !is_directive(name) && !keys.contains(&name.as_str()) {
+        if !value.is_null() && !is_directive(name) && !keys.contains(name.as_str()) {
             return Err(bad_format());
         }
     }
-    original.retain(|name, _| keys.contains(&name.as_str()));
+    original.retain(|name, _| keys.contains(name.as_str()));
     Ok(())
 }
 

@@ -59,6 +59,7 @@ fn apply_element_directives(
     key: &str,
 ) -> Result<(Vec<Value>, Vec<Value>), PatchError> {
     let mut ordinary = Vec::with_capacity(patch.len());
+    let mut deleted = Places::of(&[], Some(key));
     let mut replace = false;
     for element in patch {
         let Value::Object(fields) = &element else { continue };
@@ -66,8 +67,10 @@ fn apply_element_directives(
             None => ordinary.push(element),
             Some(directive) => match directive.as_str() {
                 Some("delete") => {
-                    let value = fields.get(key).ok_or_else(|| no_merge_key(fields, key))?;
-                    original.retain(|candidate| candidate.get(key) != Some(value));
+                    if !fields.contains_key(key) {
+                        return Err(no_merge_key(fields, key));
+                    }
+                    deleted.add(&element, 0);
                 }
                 Some("replace") => replace = true,
                 Some("merge") => {
@@ -78,6 +81,7 @@ fn apply_element_directives(
             },
         }
     }
+    original.retain(|candidate| deleted.find(candidate).is_none());
     Ok(if replace { (ordinary, Vec::new()) } else { (original, ordinary) })
 }
 
