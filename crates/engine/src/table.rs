@@ -103,7 +103,7 @@ pub fn row(served: &Served, entry: &Entry, options: &TableOptions<'_>) -> Value 
         IncludeObject::Metadata => Some(partial(&object, options.api_version)),
         IncludeObject::Object => Some(object),
     };
-    row.extend(shown.map(|object| ("object".to_owned(), object.into_value())));
+    row.insert("object".to_owned(), shown.map_or(Value::Null, Object::into_value));
     Value::Object(row)
 }
 

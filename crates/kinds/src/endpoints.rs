@@ -1,13 +1,14 @@
 //! `v1 Endpoints`.
 
 use ironclad_api::{FieldError, Object, Path, validation};
-use ironclad_engine::strategy::{KindSpec, Preparation, Scope, Strategy};
+use ironclad_engine::strategy::{KindSpec, Preparation, Scope, Strategy, VersionSpec};
 use k8s_openapi::api::core::v1 as core;
 
 use crate::columns::{NONE, age, name, text};
 use crate::endpoint_address::validate_reachable;
-use crate::spec::{default_to, names, objects_at, spec, typed};
+use crate::spec::{default_to, names, objects_at, schema, spec, typed};
 
+const DEPRECATION: &str = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 /// Addresses that the Endpoints column shows.
 const SHOWN: usize = 3;
@@ -18,8 +19,11 @@ pub struct Endpoints {
 
 impl Endpoints {
     pub fn new() -> Self {
+        let mut version = VersionSpec::stored("v1", schema("", "v1", "Endpoints"));
+        version.deprecation = Some(DEPRECATION.into());
         Self {
             spec: KindSpec {
+                versions: vec![version],
                 singular: "endpoints".into(),
                 short_names: names(["ep"]),
                 columns: vec![name(), text("Endpoints", shown), age()],
@@ -56,10 +60,6 @@ impl Strategy for Endpoints {
         let path = Path::new("subsets");
         let subsets = endpoints.subsets.iter().flatten().enumerate();
         subsets.flat_map(|(index, subset)| validate_subset(subset, &path.index(index))).collect()
-    }
-
-    fn warnings(&self, _: &Object, _: Option<&Object>) -> Vec<String> {
-        vec!["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".into()]
     }
 }
 
@@ -156,6 +156,12 @@ fn validate_port(port: &core::EndpointPort, needs_name: bool, path: &Path) -> Ve
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+
+    #[test]
+    fn who_uses_endpoints_is_told_of_slices() {
+        let kind = Endpoints::new();
+        assert_eq!(kind.spec().versions[0].deprecation.as_deref(), Some(DEPRECATION));
+    }
 
     #[test]
     fn the_endpoints_column_shows_three_and_counts_the_rest() {

@@ -83,6 +83,11 @@ impl Strategy for Job {
         }
     }
 
+    /// The labels of the pods are known in full only now.
+    fn canonicalize(&self, job: &mut Object) {
+        label_like_pods(job);
+    }
+
     fn warnings(&self, new: &Object, old: Option<&Object>) -> Vec<String> {
         if old.is_some_and(|old| old.generation() == new.generation()) {
             return Vec::new();

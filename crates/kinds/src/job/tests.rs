@@ -3,6 +3,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::*;
+use crate::testing;
 
 /// A job as it stands after its creation: `spec` over a valid one, defaulted, with its selector.
 fn job(spec: Value) -> Object {
@@ -313,6 +314,17 @@ fn a_status_goes_forward_and_agrees_with_itself() {
             "status.startTime: Invalid value: \"2026-01-01T00:01:00Z\": field is immutable for unsuspended job once set",
         ],
     );
+}
+
+#[test]
+fn a_new_job_without_labels_has_those_that_its_pods_are_given() {
+    let kind = Job::new();
+    let new = job(json!({"template": {"spec": {"containers": []}}})).into_value();
+    let (mut new, _) = testing::write(&kind, Part::Main, new, None);
+    kind.canonicalize(&mut new);
+    let of_pods = new.at(&["spec", "template", "metadata", "labels"]).cloned();
+    assert!(of_pods.as_ref().is_some_and(|labels| labels.get("batch.kubernetes.io/job-name").is_some()));
+    assert_eq!(new.at(&["metadata", "labels"]).cloned(), of_pods);
 }
 
 #[test]

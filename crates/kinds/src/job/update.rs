@@ -1,27 +1,34 @@
 //! What may change in a job.
 
-use ironclad_api::{FieldError, Object, Path, validation};
+use ironclad_api::{FieldError, Object, Path};
 use serde_json::{Map, Value};
 
+use crate::go_form;
 use crate::job_spec::INDEXED;
 use crate::pod_template::workload::immutable;
 use crate::spec::{object_at, objects_at};
 
-const FIXED: [&str; 5] =
-    ["completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"];
+/// What never changes, with its [kind](go_form).
+const FIXED: [(&str, &str); 5] = [
+    ("completionMode", "n"),
+    ("podFailurePolicy", "*PodFailurePolicy"),
+    ("backoffLimitPerIndex", "n"),
+    ("managedBy", "n"),
+    ("successPolicy", "*SuccessPolicy"),
+];
 
 pub(super) fn updated(new: &Object, old: &Object) -> Vec<FieldError> {
     let mut errors = completions(new, old);
-    errors.extend(immutable(new, old, "selector"));
+    errors.extend(immutable(new, old, "selector", "*LabelSelector"));
     errors.extend(template(new, old));
-    errors.extend(FIXED.iter().flat_map(|field| immutable(new, old, field)));
+    errors.extend(FIXED.iter().flat_map(|(field, kind)| immutable(new, old, field, kind)));
     errors
 }
 
 /// An indexed job may grow and shrink together with its parallelism.
 fn completions(new: &Object, old: &Object) -> Vec<FieldError> {
     if new.str_at(&["spec", "completionMode"]) != INDEXED {
-        return immutable(new, old, "completions");
+        return immutable(new, old, "completions", "n");
     }
     let number = |object: &Object, field: &str| object.at(&["spec", field]).and_then(Value::as_i64);
     let (Some(after), before) = (number(new, "completions"), number(old, "completions")) else {
@@ -42,7 +49,7 @@ fn template(new: &Object, old: &Object) -> Vec<FieldError> {
     let (template, mut before) = (of(new), of(old));
     let path = Path::new("spec").child("template");
     if !has_no_pods(old) {
-        return same(&path, template, before);
+        return same(&path, "PodTemplateSpec", template, before);
     }
     take_scheduling(&mut before, &template);
     let spec = |template: Map<String, Value>| {
@@ -52,11 +59,11 @@ fn template(new: &Object, old: &Object) -> Vec<FieldError> {
     for containers in ["containers", "initContainers"] {
         take_resources(&mut before, &spec, containers);
     }
-    same(&path.child("spec"), spec, before)
+    same(&path.child("spec"), "PodSpec", spec, before)
 }
 
-fn same(path: &Path, new: Map<String, Value>, old: Map<String, Value>) -> Vec<FieldError> {
-    validation::meta::immutable(path, &Value::Object(new), &Value::Object(old))
+fn same(path: &Path, kind: &str, new: Map<String, Value>, old: Map<String, Value>) -> Vec<FieldError> {
+    go_form::immutable(path, kind, &Value::Object(new), &Value::Object(old))
 }
 
 fn has_no_pods(job: &Object) -> bool {

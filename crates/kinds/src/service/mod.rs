@@ -1,13 +1,15 @@
 //! `v1 Service`.
 //!
-//! - [`defaults`], [`validate`]: upstream's rules.
+//! - [`defaults`], [`validate`], [`status`], [`warnings`]: upstream's rules.
 //! - [`allocate`]: cluster IPs and node ports, which are *claims* of the service: the engine
 //!   commits them with it, so that no two services ever hold the same.
 
 mod allocate;
 mod columns;
 mod defaults;
+mod status;
 mod validate;
+mod warnings;
 
 use ipnet::IpNet;
 use ironclad_api::validation::name::{self, NameRule};
@@ -102,10 +104,15 @@ impl Strategy for Service {
     }
 
     fn validate(&self, new: &Object, old: Option<&Object>, preparation: &Preparation<'_>) -> Vec<FieldError> {
-        match preparation.part {
-            Part::Main => validate::service(&typed(new), old.map(typed).as_ref()),
-            Part::Status | Part::Named(_) => Vec::new(),
+        match (preparation.part, old) {
+            (Part::Main, old) => validate::service(&typed(new), old.map(typed).as_ref()),
+            (Part::Status, Some(old)) => status::updated(&typed(new), &typed(old)),
+            (Part::Status | Part::Named(_), _) => Vec::new(),
         }
+    }
+
+    fn warnings(&self, new: &Object, _: Option<&Object>) -> Vec<String> {
+        warnings::warnings(new)
     }
 }
 
