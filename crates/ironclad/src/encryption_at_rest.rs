@@ -1,15 +1,15 @@
 //! The keys that Secrets are stored with: those of the file that the configuration names, or of one that is made
 //! at the first start. The file is followed: a changed one is used without a restart.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ironclad_encryption::{Configuration, Encryption, standard};
 use ironclad_env::{BoxFuture, Env, EnvironmentExt};
+use ironclad_pki::private_file;
 
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
@@ -67,20 +67,8 @@ fn make(path: &Path, env: &Env) -> io::Result<Vec<u8>> {
     let mut key = [0; 32];
     env.fill(&mut key);
     let text = standard(&format!("key-{:08x}", env.random_u64() as u32), &key).into_bytes();
-    write_private(path, &text)?;
+    private_file::replace(path, &text)?;
     Ok(text)
-}
-
-/// The whole file or none of it is there after a power cut, readable by its owner only.
-fn write_private(path: &Path, text: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let temporary: PathBuf = path.with_extension("new");
-    let _ = fs::remove_file(&temporary);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ironclad_env::RealEnv;
+use ironclad_runtime::open_files;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::many_threads;
@@ -115,6 +116,9 @@ async fn serve_config(
     step.done(&machine.node_name);
     logging::start(&config.log(), verbose)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), commit = env!("IRONCLAD_COMMIT"), ?role, "starting");
+    if let Err(error) = open_files::raise() {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
     let began = env.elapsed();
     let mut stop = Stop::listen()?;
     let mut context = Context { env, config: Arc::new(config), machine, made: Made::default() };

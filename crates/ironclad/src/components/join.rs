@@ -1,6 +1,5 @@
 //! This machine as a node of a cluster whose API is elsewhere: joined at the first start, a member from then on.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use ironclad_node::ApiAccess;
 use ironclad_node::identity::{self, Credential, IdentityError, Invitation, Member};
 use ironclad_pki::certificate::Certificate;
 use ironclad_pki::kubeconfig::{self, Connection, ServerTrust};
+use ironclad_pki::private_file;
 use ironclad_pki::tls::CertificateSlot;
 use ironclad_pki::verify::CaPool;
 use tokio::sync::watch;
@@ -177,7 +177,8 @@ async fn configuration(env: &Env, client: &dyn Client, file: &Path) -> Result<No
     let remembered = std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok());
     let why = match env.timeout(PATIENCE, published(client)).await {
         Some(Ok(told)) => {
-            remember(file, &told).map_err(|error| {
+            let text = serde_json::to_vec(&told).unwrap_or_default();
+            private_file::replace(file, &text).map_err(|error| {
                 let what = format!("cannot write {}: {error}", file.display());
                 Failure::new(Exit::Machine, what, "make room or make the folder writable")
             })?;
@@ -202,12 +203,6 @@ async fn published(client: &dyn Client) -> Result<NodeConfiguration, String> {
     let map = map.map_err(|status| status.to_string())?;
     NodeConfiguration::from_data(map.0.get("data"))
         .map_err(|why| format!("the ConfigMap {}/{}: {why}", key.namespace, key.name))
-}
-
-fn remember(file: &Path, told: &NodeConfiguration) -> io::Result<()> {
-    let new = file.with_extension("new");
-    std::fs::write(&new, serde_json::to_vec(told)?)?;
-    std::fs::rename(&new, file)
 }
 
 fn cannot_join(error: IdentityError) -> Failure {

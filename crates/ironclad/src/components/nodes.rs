@@ -11,6 +11,7 @@ use ironclad_engine::{LocalClient, User};
 use ironclad_env::BoxFuture;
 use ironclad_node::{NetworkError, segment};
 use ironclad_pki::kubeconfig::{self, Credential};
+use ironclad_pki::private_file;
 
 use super::{Component, Context};
 use crate::bootstrap_token::Token;
@@ -118,19 +119,8 @@ async fn invitation(context: &Context) -> Result<PathBuf, Failure> {
     let text = kubeconfig::build(&config.cluster_name, &url, &ca, "bootstrap", &credential).to_yaml();
     let path = config.run.join("nodes.kubeconfig");
     let text = text.map_err(|error| Failure::failed(error, "this is a fault of Ironclad"))?;
-    write_private(&path, &text).map_err(|error| {
+    private_file::replace(&path, text.as_bytes()).map_err(|error| {
         Failure::new(Exit::Machine, format!("cannot write {}: {error}", path.display()), "make room")
     })?;
     Ok(path)
-}
-
-fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    file?.write_all(text.as_bytes())
 }

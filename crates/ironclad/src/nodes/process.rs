@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ironclad_lifecycle::instance;
 use ironclad_node::segment;
+use ironclad_runtime::open_files;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -57,7 +58,7 @@ async fn keep(
     loop {
         match start(&place, &kubeconfig).await {
             Ok(mut child) => tokio::select! {
-                () = follow(&mut child, &mut first) => {}
+                was_ready = follow(&mut child, &mut first) => if was_ready { pause = FIRST_RETRY },
                 () = asked(&mut stopping) => return end(&mut child).await,
             },
             Err(error) => {
@@ -104,16 +105,21 @@ pub fn in_namespace(namespace: File) -> io::Result<Command> {
     unsafe {
         command.pre_exec(move || segment::enter(&namespace));
     }
+    open_files::pass_on(command.as_std_mut());
     Ok(command)
 }
 
-/// Passes on what the process says first, until it ends.
-async fn follow(child: &mut Child, first: &mut Option<oneshot::Sender<Result<(), Failure>>>) {
+/// Passes on what the process says first, until it ends. Returns whether it was ready before.
+async fn follow(child: &mut Child, first: &mut Option<oneshot::Sender<Result<(), Failure>>>) -> bool {
+    let mut was_ready = false;
     if let Some(output) = child.stdout.take() {
         let mut lines = BufReader::new(output).lines();
         while let Ok(Some(line)) = lines.next_line().await {
             match serde_json::from_str(&line) {
-                Ok(Report::Ready(_)) => tell(first, Ok(())),
+                Ok(Report::Ready(_)) => {
+                    was_ready = true;
+                    tell(first, Ok(()));
+                }
                 Ok(Report::Failed(failure)) => tell(first, Err(failure)),
                 _ => {}
             }
@@ -121,6 +127,7 @@ async fn follow(child: &mut Child, first: &mut Option<oneshot::Sender<Result<(),
     }
     let ended = child.wait().await.map(|status| status.to_string()).unwrap_or_default();
     tell(first, Err(Failure::failed(format!("the agent has ended while starting ({ended})"), "")));
+    was_ready
 }
 
 fn tell(first: &mut Option<oneshot::Sender<Result<(), Failure>>>, outcome: Result<(), Failure>) {
