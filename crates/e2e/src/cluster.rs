@@ -112,17 +112,21 @@ impl Cluster {
         self.kubectl(&["rollout", "status", "-n", NAMESPACE, &target, "--timeout=120s"]).map(drop)
     }
 
-    /// The address that node ports are reached by.
-    pub fn node_address(&self) -> anyhow::Result<String> {
+    /// The addresses that node ports are reached by, one of every node.
+    pub fn node_addresses(&self) -> anyhow::Result<Vec<String>> {
         let nodes = self.get(&["nodes"])?;
-        let addresses = nodes["items"][0]["status"]["addresses"].as_array().cloned().unwrap_or_default();
-        let internal = addresses.iter().find(|address| address["type"] == "InternalIP");
-        let internal = internal.and_then(|address| address["address"].as_str());
-        internal.map(str::to_owned).context("the node has no InternalIP")
+        let address = |node: &Value| {
+            let addresses = node["status"]["addresses"].as_array().cloned().unwrap_or_default();
+            let internal = addresses.iter().find(|address| address["type"] == "InternalIP");
+            let internal = internal.and_then(|address| address["address"].as_str());
+            internal.map(str::to_owned).context("the node has no InternalIP")
+        };
+        nodes["items"].as_array().into_iter().flatten().map(address).collect()
     }
 
     pub fn front_door(&self) -> anyhow::Result<std::net::SocketAddr> {
-        let ip = self.node_address()?.parse().context("the node's address")?;
+        let addresses = self.node_addresses()?;
+        let ip = addresses.first().context("there is no node")?.parse().context("the node's address")?;
         Ok(std::net::SocketAddr::new(ip, NODE_PORT))
     }
 

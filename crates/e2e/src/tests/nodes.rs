@@ -75,18 +75,23 @@ fn service(number: usize) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Service",
         "metadata": {"name": format!("web-{number}"), "namespace": NAMESPACE},
-        "spec": {"selector": {"server": number.to_string()}, "ports": [{"port": 80, "targetPort": 8080}]},
+        "spec": {
+            "type": "NodePort", "sessionAffinity": "ClientIP",
+            "selector": {"server": number.to_string()}, "ports": [{"port": 80, "targetPort": 8080}],
+        },
     })
 }
 
-/// By the pod's address, by the service's address, by the service's name.
+/// By the pod's address, by the service's address, by the service's name, by every node's address.
 fn reaches(cluster: &Cluster, from: usize, to: usize) -> anyhow::Result<()> {
     let to_name = format!("web-{to}");
     let pod = cluster.get(&["pod", "-n", NAMESPACE, &format!("server-{to}")])?;
     let service = cluster.get(&["service", "-n", NAMESPACE, &to_name])?;
     let pod_ip = pod["status"]["podIP"].as_str().context("no podIP")?;
     let service_ip = service["spec"]["clusterIP"].as_str().context("no clusterIP")?;
-    for host in [format!("{pod_ip}:8080"), service_ip.to_owned(), to_name.clone()] {
+    let node_port = &service["spec"]["ports"][0]["nodePort"];
+    let nodes = cluster.node_addresses()?.into_iter().map(|ip| format!("{ip}:{node_port}"));
+    for host in [format!("{pod_ip}:8080"), service_ip.to_owned(), to_name.clone()].into_iter().chain(nodes) {
         let url = format!("http://{host}/");
         let from = format!("server-{from}");
         let ask =
