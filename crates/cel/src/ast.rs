@@ -88,6 +88,11 @@ pub(crate) struct Comprehension {
 }
 
 impl Expr {
+    /// Whether it is this name, and nothing else.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        matches!(&self.kind, Kind::Ident(own) if own == name)
+    }
+
     /// `a.b.c` as one name, if it is nothing but names.
     pub(crate) fn qualified_name(&self) -> Option<String> {
         match &self.kind {

@@ -13,6 +13,7 @@ use crate::types::Type;
 pub struct Environment {
     variables: Vec<(String, Type)>,
     messages: bool,
+    bindings: bool,
 }
 
 /// Why an expression is refused. Prints with the words that the API's field errors begin with.
@@ -52,10 +53,16 @@ impl Environment {
         self
     }
 
+    /// Lets expressions name a value by `cel.bind(name, value, expression)`.
+    pub fn bindings(mut self) -> Self {
+        self.bindings = true;
+        self
+    }
+
     /// Parses, checks and plans an expression.
     pub fn compile(&self, expression: &str) -> Result<Program, CompileError> {
         let source = Source::new(expression);
-        let (expr, ids) = parser::parse(&source).map_err(CompileError::Issues)?;
+        let (expr, ids) = parser::parse(&source, self.bindings).map_err(CompileError::Issues)?;
         let checked = check::check(self, &source, expr, ids).map_err(CompileError::Issues)?;
         let (node, variables) =
             plan::plan(&checked).map_err(|why| CompileError::Instantiation(why.to_string()))?;

@@ -11,6 +11,8 @@ use crate::declared::Declared;
 pub enum Type {
     /// Decided when the expression runs.
     Dyn,
+    /// As [`Type::Dyn`], but nothing that could be iterated (`google.protobuf.Any`).
+    Any,
     /// The type of what has already been reported.
     Error,
     Null,
@@ -59,8 +61,12 @@ impl Type {
         Type::Type(Some(Arc::new(inner)))
     }
 
+    pub(crate) fn is_dyn(&self) -> bool {
+        matches!(self, Type::Dyn | Type::Any)
+    }
+
     pub(crate) fn is_dyn_or_error(&self) -> bool {
-        matches!(self, Type::Dyn | Type::Error)
+        self.is_dyn() || matches!(self, Type::Error)
     }
 
     /// A value of one unit, as far as cost goes.
@@ -85,6 +91,7 @@ impl Type {
     pub fn name(&self) -> &str {
         match self {
             Type::Dyn => "dyn",
+            Type::Any => "any",
             Type::Error => "!error!",
             Type::Null => "null_type",
             Type::Bool => "bool",

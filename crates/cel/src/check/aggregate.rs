@@ -42,7 +42,7 @@ impl Checker<'_> {
             return found;
         }
         let (inner, was_optional) = unwrap_optional(&found);
-        if !was_optional && !matches!(inner, Type::Dyn) {
+        if !was_optional && !inner.is_dyn() {
             self.mismatch(value.at, &Type::optional(inner.clone()), &inner);
         }
         inner

@@ -133,8 +133,8 @@ pub(super) fn more_general<'t>(a: &'t Type, b: &'t Type) -> &'t Type {
 
 fn is_as_general(a: &Type, b: &Type) -> bool {
     match (a, b) {
-        (Type::Dyn | Type::Param(_), _) => true,
-        (_, Type::Dyn | Type::Param(_)) => false,
+        (Type::Dyn | Type::Any | Type::Param(_), _) => true,
+        (_, Type::Dyn | Type::Any | Type::Param(_)) => false,
         (Type::Type(_), Type::Type(_)) => true,
         _ => {
             let same = std::mem::discriminant(a) == std::mem::discriminant(b) && a.name() == b.name();

@@ -83,8 +83,7 @@ impl Checker<'_> {
             let of = self.mapping.substitute(&instantiate(&overload.result, base), false);
             result = Some(match result {
                 None => of,
-                Some(Type::Dyn) => Type::Dyn,
-                Some(known) if known == of => known,
+                Some(known) if known.is_dyn() || known == of => known,
                 Some(_) => Type::Dyn,
             });
         }

@@ -45,7 +45,7 @@ impl Checker<'_> {
                 self.mapping.assign(&Type::Dyn, &target);
                 Type::Dyn
             }
-            Type::Dyn | Type::Error => Type::Dyn,
+            Type::Dyn | Type::Any | Type::Error => Type::Dyn,
             _ => {
                 self.report(at, format!("type '{target}' does not support field selection"));
                 Type::Dyn

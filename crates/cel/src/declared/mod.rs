@@ -43,6 +43,8 @@ pub(crate) enum Shape {
     Unknown,
     /// Any value at all.
     Dyn,
+    /// What no schema could say.
+    Of(Type),
 }
 
 /// When two lists are equal, and what their sum is (x-kubernetes-list-type).
@@ -82,6 +84,7 @@ impl Declared {
             Shape::Map(value) => Type::map(Type::String, value.cel_type()),
             Shape::Object(_) => Type::Object(self.clone()),
             Shape::IntOrString | Shape::Unknown | Shape::Dyn => Type::Dyn,
+            Shape::Of(of) => of.clone(),
         }
     }
 
@@ -131,6 +134,12 @@ impl Declared {
             min_size: 1,
             verbatim: false,
         }
+    }
+
+    /// A variable's field of any type.
+    pub fn of(of: Type) -> Self {
+        let name = of.name().to_owned();
+        Self { name, shape: Shape::Of(of), max_elements: i64::MAX, min_size: 1, verbatim: false }
     }
 
     /// An object made by hand, for variables such as `request`.

@@ -1,5 +1,5 @@
-//! `has`, `all`, `exists`, `exists_one`, `map`, `filter`, `optMap` and `optFlatMap`: calls that
-//! are written out as loops and tests before anything looks at their types.
+//! `has`, `all`, `exists`, `exists_one`, `map`, `filter`, `optMap`, `optFlatMap` and `cel.bind`: calls
+//! that are written out as loops and tests before anything looks at their types.
 
 use super::Parser;
 use crate::ast::{Call, Comprehension, Element, Expr, Kind, Literal, Select, operator};
@@ -19,6 +19,7 @@ impl Parser<'_> {
             ("map", Some(target), 3) => Ok(self.gather(at, "map", target, args)),
             ("optMap" | "optFlatMap", Some(target), 2) => Ok(self.optional_map(at, &function, target, args)),
             ("sortBy", Some(target), 2) => Ok(self.sort_by(at, target, args)),
+            ("bind", Some(target), 3) if self.bindings && target.is_named("cel") => Ok(self.bind(at, args)),
             (_, Some(target), 3 | 4) => self.expand_two_variables(at, function, target, args),
             (_, target, _) => Err(Call { function, target, args }),
         }
@@ -151,6 +152,16 @@ impl Parser<'_> {
             Call { function: "@sortByAssociatedKeys".to_owned(), target: Some(sorted), args: vec![keys] };
         let result = self.node(at, Kind::Call(Box::new(call)))?;
         self.binding(at, INPUT.to_owned(), target, result)
+    }
+
+    /// `cel.bind(name, value, result)`
+    fn bind(&mut self, at: usize, mut args: Vec<Expr>) -> Option<Expr> {
+        let (result, value, name) = (args.pop()?, args.pop()?, args.pop()?);
+        let Kind::Ident(name) = name.kind else {
+            self.report(name.at, "cel.bind() variable names must be simple identifiers");
+            return None;
+        };
+        self.binding(at, name, value, result)
     }
 
     /// `let name = value in result`, as a loop that is never entered.

@@ -51,8 +51,8 @@ const RESERVED: [&str; 21] = [
     "while",
 ];
 
-/// Parses an expression. `Err` has at least one issue.
-pub(crate) fn parse(source: &Source) -> Result<(Expr, Id), Issues> {
+/// Parses an expression, in which `cel.bind` is a macro if `bindings`. `Err` has at least one issue.
+pub(crate) fn parse(source: &Source, bindings: bool) -> Result<(Expr, Id), Issues> {
     let mut issues = Issues::default();
     if source.len() > MOST_CHARACTERS {
         issues.report_nowhere(format!(
@@ -62,7 +62,7 @@ pub(crate) fn parse(source: &Source) -> Result<(Expr, Id), Issues> {
         return Err(issues);
     }
     let tokens = Lexer::new(source).tokens(&mut issues);
-    let mut parser = Parser { source, tokens, at: 0, issues, depth: 0, next_id: 1 };
+    let mut parser = Parser { source, tokens, at: 0, issues, depth: 0, next_id: 1, bindings };
     let parsed = parser.whole();
     match parsed {
         Some(expr) if parser.issues.is_empty() => Ok((expr, parser.next_id)),
@@ -78,6 +78,7 @@ struct Parser<'a> {
     issues: Issues,
     depth: usize,
     next_id: Id,
+    bindings: bool,
 }
 
 impl Parser<'_> {

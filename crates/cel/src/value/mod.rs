@@ -125,7 +125,7 @@ impl<'a> Value<'a> {
     /// is looked at.
     pub(crate) fn fits(&self, parameter: &Type) -> bool {
         match (parameter, self) {
-            (Type::Dyn | Type::Param(_) | Type::Error, _) => true,
+            (Type::Dyn | Type::Any | Type::Param(_) | Type::Error, _) => true,
             (Type::List(element), Value::List(list)) => list.get(0).is_none_or(|first| first.fits(element)),
             (Type::Map(pair), Value::Map(map)) => map.first().is_none_or(|(key, value)| {
                 key.fits(&pair.0) && value.is_none_or(|value| value.fits(&pair.1))
