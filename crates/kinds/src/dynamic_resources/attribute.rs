@@ -5,7 +5,7 @@ use k8s_openapi::api::resource::v1::DeviceAttribute;
 use serde_json::{Value, json};
 
 /// Bytes.
-const LONGEST_VALUE: usize = 64;
+pub(super) const LONGEST_VALUE: usize = 64;
 const VERSION: &str = "must be a string compatible with semver.org spec 2.0.0";
 
 /// Lists of values are an alpha feature, which is off: they are dropped before this.

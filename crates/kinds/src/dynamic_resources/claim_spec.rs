@@ -105,7 +105,7 @@ fn request(request: &DeviceRequest, path: &Path) -> FieldErrors {
 
 fn exact(request: &ExactDeviceRequest, path: &Path) -> FieldErrors {
     let mut errors = names::device_class(&request.device_class_name, &path.child("deviceClassName"));
-    errors.extend(selector::validate(slice(&request.selectors), &path.child("selectors")));
+    errors.extend(selector::validate(&request.selectors, &path.child("selectors")));
     errors.extend(count(request.allocation_mode.as_deref(), request.count, path));
     errors.extend(taint::tolerations(slice(&request.tolerations), &path.child("tolerations")));
     errors
@@ -114,7 +114,7 @@ fn exact(request: &ExactDeviceRequest, path: &Path) -> FieldErrors {
 fn alternative(request: &DeviceSubRequest, path: &Path) -> FieldErrors {
     let mut errors = names::short(&request.name, &path.child("name"));
     errors.extend(names::device_class(&request.device_class_name, &path.child("deviceClassName")));
-    errors.extend(selector::validate(slice(&request.selectors), &path.child("selectors")));
+    errors.extend(selector::validate(&request.selectors, &path.child("selectors")));
     errors.extend(count(request.allocation_mode.as_deref(), request.count, path));
     errors.extend(taint::tolerations(slice(&request.tolerations), &path.child("tolerations")));
     errors

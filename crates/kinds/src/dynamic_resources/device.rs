@@ -12,7 +12,7 @@ use super::{UNBOUNDED, attribute, binding, bounded, capacity, slice, taint};
 use crate::pod_template::rules::affinity::node_selector;
 
 /// Attributes and capacities together.
-const MOST_FACTS: usize = 32;
+pub(super) const MOST_FACTS: usize = 32;
 const MOST_TAINTS: usize = 16;
 const MOST_CONSUMED_SETS: usize = 2;
 pub(super) const MOST_COUNTERS: usize = 32;

@@ -49,7 +49,7 @@ impl Strategy for DeviceClass {
 
 pub(super) fn validate(spec: &DeviceClassSpec, old: Option<&DeviceClassSpec>) -> FieldErrors {
     let path = Path::new("spec");
-    let mut errors = selector::validate(slice(&spec.selectors), &path.child("selectors"));
+    let mut errors = selector::validate(&spec.selectors, &path.child("selectors"));
     let kept = old.is_some_and(|old| slice(&old.config) == slice(&spec.config));
     errors.extend(bounded::list(
         slice(&spec.config),

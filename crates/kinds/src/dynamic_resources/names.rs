@@ -10,9 +10,9 @@ use k8s_openapi::api::resource::v1 as resource;
 
 use super::slice;
 
-const LONGEST_DRIVER: usize = 63;
+pub(super) const LONGEST_DRIVER: usize = 63;
 const LONGEST_POOL: usize = 253;
-const LONGEST_IDENTIFIER: usize = 32;
+pub(super) const LONGEST_IDENTIFIER: usize = 32;
 /// A domain, a slash and an identifier.
 pub(super) const LONGEST_QUALIFIED: usize = LONGEST_DRIVER + 1 + LONGEST_IDENTIFIER;
 
