@@ -235,6 +235,11 @@ pub struct ScalePaths {
 
 /// A verb of its own on an object or a virtual kind: binding, eviction, token, access reviews.
 pub trait Action: Send + Sync {
+    /// Whether the body may also be of this kind: one that has the same fields.
+    fn takes(&self, _kind: &GroupVersionKind) -> bool {
+        false
+    }
+
     /// `body` is decoded, defaulted and checked against its schema; authorization and
     /// admission have passed. The answer is encoded as it is.
     fn run<'a>(

@@ -106,7 +106,8 @@ impl Engine {
         let schema = Catalog::builtin().schema(kind).map(SchemaRef::Builtin);
         let schema = schema.as_ref().unwrap_or_else(|| served.schema());
         let settled = options::of_write(context, &options, "CreateOptions")?;
-        let object = body::decode(context, &body, kind, schema, &settled)?;
+        let takes = |kind: &GroupVersionKind| action.takes(kind);
+        let object = body::decode_any(context, &body, kind, &takes, schema, &settled)?;
         let call = Call { context, served, target, kind, options: &options };
         self.act(call, action, object).await
     }

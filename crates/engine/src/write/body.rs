@@ -179,6 +179,18 @@ pub(crate) fn decode(
     schema: &SchemaRef,
     options: &Options,
 ) -> Result<Object, Status> {
+    decode_any(context, body, want, &|_| false, schema, options)
+}
+
+/// As [`decode`], of a body that may also be of a kind that `takes` says.
+pub(crate) fn decode_any(
+    context: &Context,
+    body: &Body,
+    want: &GroupVersionKind,
+    takes: &dyn Fn(&GroupVersionKind) -> bool,
+    schema: &SchemaRef,
+    options: &Options,
+) -> Result<Object, Status> {
     let (bytes, raw) = match body {
         Body::Json(bytes) => (&bytes[..], read_json(bytes, want)?),
         Body::Yaml(bytes) => (&bytes[..], read_yaml(bytes, want)?),
@@ -189,7 +201,9 @@ pub(crate) fn decode(
     let Raw { mut value, repeated } = raw;
     let actual = json::type_of(&value, Some(want), bytes)
         .map_err(|error| json::bad_body(None, &want.kind, error, bytes))?;
-    checks::kind_of_body(&actual, want, schema, &value, bytes)?;
+    if !takes(&actual) {
+        checks::kind_of_body(&actual, want, schema, &value, bytes)?;
+    }
     let unknown = shape::fit(&mut value, schema)
         .map_err(|error| json::bad_body(Some(&actual), &want.kind, error, bytes))?;
     let strict = repeated.and_unknown(&unknown, bytes, schema);

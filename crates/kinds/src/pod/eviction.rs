@@ -6,7 +6,8 @@ use std::time::Duration;
 use ironclad_api::object::string_map;
 use ironclad_api::params::DeleteOptions;
 use ironclad_api::{
-    FieldError, GroupKind, GroupResource, GroupVersionResource, Object, ObjectKey, Path, Status,
+    FieldError, GroupKind, GroupResource, GroupVersionKind, GroupVersionResource, Object, ObjectKey, Path,
+    Status,
 };
 use ironclad_client::request::Target;
 use ironclad_engine::Context;
@@ -28,6 +29,11 @@ const TWO_BUDGETS: &str =
 pub(super) struct Evict;
 
 impl Action for Evict {
+    /// Clients of before Kubernetes 1.22 know no other.
+    fn takes(&self, kind: &GroupVersionKind) -> bool {
+        *kind == GroupVersionKind::new("policy", "v1beta1", "Eviction")
+    }
+
     fn run<'a>(
         &'a self,
         context: &'a Context,

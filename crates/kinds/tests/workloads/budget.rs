@@ -89,6 +89,24 @@ fn a_pod_without_a_budget_is_deleted_and_says_why() {
 }
 
 #[test]
+fn evictions_come_in_their_old_version_too() {
+    let world = World::new();
+    running(&world, "a", "True");
+    let of = |version: &str, kind: &str| {
+        let mut eviction = eviction("a");
+        eviction["apiVersion"] = version.into();
+        eviction["kind"] = kind.into();
+        eviction
+    };
+    let wrong = "the API version in the data (policy/v2) does not match the expected API version (policy/v1)";
+    world.check_error("create", "v1/pods ns/a eviction", of("policy/v2", "Eviction"), 400, wrong);
+    let wrong = "the API version in the data (policy/v1beta1) does not match the expected API version (policy/v1)";
+    world.check_error("create", "v1/pods ns/a eviction", of("policy/v1beta1", "Other"), 400, wrong);
+    let old = of("policy/v1beta1", "Eviction");
+    world.check("create", "v1/pods ns/a eviction", old, 201, json!({"status": "Success"}));
+}
+
+#[test]
 fn a_budget_is_spent_and_then_refuses() {
     let world = World::new();
     running(&world, "a", "True");
