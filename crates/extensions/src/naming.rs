@@ -52,7 +52,7 @@ impl<'d> InUse<'d> {
 /// Settles the definition's names in its status. `all` are all definitions, itself included.
 pub(crate) fn decide(definition: &mut Definition, all: impl FnOnce() -> Vec<Arc<Named>>, now: &str) {
     let (wanted, had) = (&definition.spec.names, &definition.status.accepted_names);
-    if wanted == had && definition.status.condition(NAMES_ACCEPTED).is_some() {
+    if wanted == had && definition.has_condition(NAMES_ACCEPTED) {
         return;
     }
     let all = all();
@@ -189,6 +189,17 @@ mod tests {
             ("False", "ShortNamesConflict", "\"x\" is already in use"),
             &["b"],
         );
+    }
+
+    #[test]
+    fn a_conflict_is_over_when_the_names_are_those_that_were_given() {
+        let had = json!({"plural": "bs", "singular": "bs", "kind": "bs", "listKind": "bsList", "shortNames": ["b"]});
+        let mut definition = definition("bs", json!({"shortNames": ["b", "x"]}), had);
+        decide(&mut definition, other, "now");
+        assert!(!definition.has_condition(NAMES_ACCEPTED));
+        definition.spec.names.short_names.pop();
+        decide(&mut definition, other, "now");
+        assert!(definition.has_condition(NAMES_ACCEPTED));
     }
 
     #[test]
