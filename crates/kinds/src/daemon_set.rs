@@ -9,6 +9,7 @@ use ironclad_engine::strategy::{KindSpec, Part, Preparation, Scope, Strategy, Su
 use serde_json::{Value, json};
 
 use crate::columns::{age, name, number, text};
+use crate::go_form;
 use crate::pod_template::columns::{containers_images_selector, labels_text, selector};
 use crate::pod_template::workload;
 use crate::rollout;
@@ -111,7 +112,7 @@ impl Strategy for DaemonSet {
         match (old, preparation.part) {
             (Some(old), Part::Status) => validate_status(new, old),
             (Some(old), _) => {
-                let mut errors = workload::immutable(new, old, "selector");
+                let mut errors = workload::immutable(new, old, "selector", "*LabelSelector");
                 errors.extend(validate_spec(new, Some(old)));
                 errors
             }
@@ -200,8 +201,7 @@ fn validate_strategy(strategy: &Value, path: &Path) -> Vec<FieldError> {
         (ROLLING_UPDATE, None) => vec![FieldError::required(&path.child("rollingUpdate"), "")],
         (ROLLING_UPDATE, Some(rolling)) => validate_rolling(rolling, &path.child("rollingUpdate")),
         _ => {
-            let fields = [("maxUnavailable", "MaxUnavailable", json!(0)), ("maxSurge", "MaxSurge", json!(0))];
-            let shown = rollout::printed_strategy(strategy, &fields);
+            let shown = go_form::compact("DaemonSetUpdateStrategy", strategy);
             vec![FieldError::not_supported(path, shown, [ROLLING_UPDATE, ON_DELETE])]
         }
     }

@@ -8,6 +8,7 @@ use ironclad_engine::strategy::{KindSpec, Part, Preparation, Scope, Strategy, Su
 use serde_json::{Value, json};
 
 use crate::columns::{age, column, name, text};
+use crate::go_form;
 use crate::pod_template::columns::{containers_images_selector, selector_text};
 use crate::pod_template::workload;
 use crate::rollout;
@@ -114,7 +115,10 @@ impl Strategy for Deployment {
             (Some(old), Part::Status) => validate_status(new, old),
             _ => {
                 let mut errors = validate_spec(new, old);
-                errors.extend(old.into_iter().flat_map(|old| workload::immutable(new, old, "selector")));
+                errors.extend(
+                    old.into_iter()
+                        .flat_map(|old| workload::immutable(new, old, "selector", "*LabelSelector")),
+                );
                 errors
             }
         }
@@ -183,13 +187,12 @@ fn validate_strategy(deployment: &Object, path: &Path) -> Vec<FieldError> {
             vec![FieldError::required(&at, "this should be defaulted and never be nil")]
         }
         (ROLLING_UPDATE, Some(rolling)) => validate_rolling(rolling, &at),
-        _ => vec![FieldError::not_supported(path, printed_strategy(&strategy), [RECREATE, ROLLING_UPDATE])],
+        _ => vec![FieldError::not_supported(
+            path,
+            go_form::compact("DeploymentStrategy", &strategy),
+            [RECREATE, ROLLING_UPDATE],
+        )],
     }
-}
-
-fn printed_strategy(strategy: &Value) -> ironclad_api::field::BadValue {
-    let fields = [("maxUnavailable", "MaxUnavailable", json!(0)), ("maxSurge", "MaxSurge", json!(0))];
-    rollout::printed_strategy(strategy, &fields)
 }
 
 fn validate_rolling(rolling: &Value, path: &Path) -> Vec<FieldError> {
@@ -359,6 +362,7 @@ mod tests {
             &deployment(json!({"selector": {"matchLabels": {"app": "b"}}})),
             &deployment(json!({})),
             "selector",
+            "*LabelSelector",
         );
         let texts: Vec<String> = errors.iter().map(FieldError::to_string).collect();
         assert_eq!(

@@ -1,19 +1,21 @@
-//! What changed between two JSON values, line by line, for the text of an error.
+//! What changed between two texts, line by line, for the text of an error.
+//!
+//! The lines are paired as Python's `difflib` does, which upstream's Go port follows: the longest run of
+//! lines that both texts have, then the same on both sides of it.
+//! Source: <https://docs.python.org/3/library/difflib.html>
 
-use serde::Serialize;
-use serde_json::Value;
-use serde_json::ser::{PrettyFormatter, Serializer};
+use std::collections::HashMap;
+use std::ops::Range;
 
 /// Unchanged lines around each change.
 const CONTEXT: usize = 3;
-/// Where comparing would take more steps, everything between the first and the last
-/// difference counts as changed.
+/// In a text of so many lines, those that stand in more than one of a hundred places begin no run.
+const LONG: usize = 200;
+/// Where pairing would take more steps, what is left counts as changed.
 const MAX_STEPS: usize = 4 << 20;
 
-/// A unified diff of both values, printed one field a line. Upstream prints Go's own names
-/// of the fields; these are the API's.
-pub(crate) fn unified(old: &Value, new: &Value) -> String {
-    let (old, new) = (pretty(old), pretty(new));
+/// A unified diff of both texts.
+pub(crate) fn unified(old: &str, new: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let lines = compare(&old, &new);
     let mut out = String::new();
@@ -23,15 +25,6 @@ pub(crate) fn unified(old: &Value, new: &Value) -> String {
     out
 }
 
-fn pretty(value: &Value) -> String {
-    let mut bytes = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b" "));
-    match value.serialize(&mut serializer) {
-        Ok(()) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(_) => String::new(),
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Line<'a> {
     Kept(&'a str),
@@ -39,57 +32,111 @@ enum Line<'a> {
     Added(&'a str),
 }
 
+/// Removals come before additions.
 fn compare<'a>(old: &[&'a str], new: &[&'a str]) -> Vec<Line<'a>> {
-    let before = old.iter().zip(new).take_while(|(old, new)| old == new).count();
-    let (old_rest, new_rest) = (&old[before..], &new[before..]);
-    let ends = old_rest.iter().rev().zip(new_rest.iter().rev());
-    let after = ends.take_while(|(old, new)| old == new).count();
-    let (old_middle, tail) = old_rest.split_at(old_rest.len() - after);
-    let new_middle = &new_rest[..new_rest.len() - after];
-    let mut lines: Vec<Line<'_>> = old[..before].iter().map(|line| Line::Kept(line)).collect();
-    lines.extend(middle(old_middle, new_middle));
-    lines.extend(tail.iter().map(|line| Line::Kept(line)));
+    let mut lines = Vec::with_capacity(old.len().max(new.len()));
+    let (mut at_old, mut at_new) = (0, 0);
+    let end = Run { old: old.len(), new: new.len(), length: 0 };
+    for run in Pairing::new(old, new).runs().into_iter().chain([end]) {
+        lines.extend(old[at_old..run.old].iter().map(|line| Line::Removed(line)));
+        lines.extend(new[at_new..run.new].iter().map(|line| Line::Added(line)));
+        (at_old, at_new) = (run.old + run.length, run.new + run.length);
+        lines.extend(old[run.old..at_old].iter().map(|line| Line::Kept(line)));
+    }
     lines
 }
 
-/// By the longest common subsequence; removals come before additions.
-fn middle<'a>(old: &[&'a str], new: &[&'a str]) -> Vec<Line<'a>> {
-    let width = new.len() + 1;
-    if (old.len() + 1).saturating_mul(width) > MAX_STEPS {
-        let removed = old.iter().map(|line| Line::Removed(line));
-        return removed.chain(new.iter().map(|line| Line::Added(line))).collect();
-    }
-    // `common[i][j]` is how many lines the rests from `i` and `j` have in common.
-    let mut common = vec![0_u32; (old.len() + 1) * width];
-    for i in (0..old.len()).rev() {
-        for j in (0..new.len()).rev() {
-            common[i * width + j] = match old[i] == new[j] {
-                true => common[(i + 1) * width + j + 1] + 1,
-                false => common[(i + 1) * width + j].max(common[i * width + j + 1]),
-            };
+/// Lines that both texts have.
+#[derive(Clone, Copy)]
+struct Run {
+    old: usize,
+    new: usize,
+    length: usize,
+}
+
+struct Pairing<'a> {
+    old: &'a [&'a str],
+    new: &'a [&'a str],
+    /// Where in the new text each line stands, but for those that stand nearly everywhere.
+    places: HashMap<&'a str, Vec<usize>>,
+    steps: usize,
+}
+
+impl<'a> Pairing<'a> {
+    fn new(old: &'a [&'a str], new: &'a [&'a str]) -> Self {
+        let mut places: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, line) in new.iter().enumerate() {
+            places.entry(line).or_default().push(at);
         }
+        if new.len() >= LONG {
+            places.retain(|_, places| places.len() <= new.len() / 100 + 1);
+        }
+        Self { old, new, places, steps: 0 }
     }
-    let (mut i, mut j, mut lines) = (0, 0, Vec::new());
-    while i < old.len() || j < new.len() {
-        if i < old.len() && j < new.len() && old[i] == new[j] {
-            lines.push(Line::Kept(old[i]));
-            (i, j) = (i + 1, j + 1);
-        } else if i < old.len()
-            && (j == new.len() || common[(i + 1) * width + j] >= common[i * width + j + 1])
+
+    /// What is kept, in order.
+    fn runs(mut self) -> Vec<Run> {
+        let mut runs = Vec::new();
+        let mut rest = vec![(0..self.old.len(), 0..self.new.len())];
+        while let Some((old, new)) = rest.pop() {
+            if old.is_empty() || new.is_empty() {
+                continue;
+            }
+            let Some(run) = self.longest(old.clone(), new.clone()) else { continue };
+            runs.push(run);
+            rest.push((old.start..run.old, new.start..run.new));
+            rest.push((run.old + run.length..old.end, run.new + run.length..new.end));
+        }
+        runs.sort_by_key(|run| run.old);
+        runs
+    }
+
+    /// The longest run within both ranges; of several, the one that comes first.
+    fn longest(&mut self, old: Range<usize>, new: Range<usize>) -> Option<Run> {
+        let mut best = Run { old: old.start, new: new.start, length: 0 };
+        // How long the run is that ends at a place of the new text, and at the line before in the old one.
+        let mut before: HashMap<usize, usize> = HashMap::new();
+        for at in old.clone() {
+            let mut here = HashMap::new();
+            let places = self.places.get(self.old[at]).map_or(&[][..], Vec::as_slice);
+            let first = places.partition_point(|place| *place < new.start);
+            for place in places[first..].iter().copied().take_while(|place| *place < new.end) {
+                self.steps += 1;
+                let length = place.checked_sub(1).and_then(|place| before.get(&place)).unwrap_or(&0) + 1;
+                here.insert(place, length);
+                if length > best.length {
+                    best = Run { old: at + 1 - length, new: place + 1 - length, length };
+                }
+            }
+            self.steps += 1;
+            if self.steps > MAX_STEPS {
+                return None;
+            }
+            before = here;
+        }
+        self.widen(&mut best, &old, &new);
+        (best.length > 0).then_some(best)
+    }
+
+    /// With the lines around it that are the same, those that stand nearly everywhere among them.
+    fn widen(&self, run: &mut Run, old: &Range<usize>, new: &Range<usize>) {
+        while run.old > old.start && run.new > new.start && self.old[run.old - 1] == self.new[run.new - 1] {
+            *run = Run { old: run.old - 1, new: run.new - 1, length: run.length + 1 };
+        }
+        let end = |run: &Run| (run.old + run.length, run.new + run.length);
+        while let (at_old, at_new) = end(run)
+            && at_old < old.end
+            && at_new < new.end
+            && self.old[at_old] == self.new[at_new]
         {
-            lines.push(Line::Removed(old[i]));
-            i += 1;
-        } else {
-            lines.push(Line::Added(new[j]));
-            j += 1;
+            run.length += 1;
         }
     }
-    lines
 }
 
 /// Ranges of lines: each change with its context, those that touch joined.
-fn hunks(lines: &[Line<'_>]) -> Vec<std::ops::Range<usize>> {
-    let mut hunks: Vec<std::ops::Range<usize>> = Vec::new();
+fn hunks(lines: &[Line<'_>]) -> Vec<Range<usize>> {
+    let mut hunks: Vec<Range<usize>> = Vec::new();
     let changed = lines.iter().enumerate().filter(|(_, line)| !matches!(line, Line::Kept(_)));
     for (at, _) in changed {
         let (start, end) = (at.saturating_sub(CONTEXT), (at + 1 + CONTEXT).min(lines.len()));
@@ -101,7 +148,7 @@ fn hunks(lines: &[Line<'_>]) -> Vec<std::ops::Range<usize>> {
     hunks
 }
 
-fn push_hunk(out: &mut String, lines: &[Line<'_>], hunk: std::ops::Range<usize>) {
+fn push_hunk(out: &mut String, lines: &[Line<'_>], hunk: Range<usize>) {
     let (before, within) = (&lines[..hunk.start], &lines[hunk]);
     let in_old = |line: &&Line<'_>| !matches!(line, Line::Added(_));
     let in_new = |line: &&Line<'_>| !matches!(line, Line::Removed(_));
@@ -131,18 +178,44 @@ fn range(start: usize, length: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+
+    /// Each letter of the texts is a line.
+    fn check(old: &str, new: &str, want: &str) {
+        let lines = |text: &str| text.chars().map(|c| format!("{c}\n")).collect::<String>();
+        let shown = unified(&lines(old), &lines(new));
+        assert_eq!(shown.trim_end().replace('\n', " "), want, "{old} {new}");
+    }
 
     #[test]
     fn changes_are_shown_with_three_lines_around_them() {
-        let check = |old: Value, new: Value, want: &str| assert_eq!(unified(&old, &new), want);
-        check(json!({"a": 1}), json!({"a": 1}), "");
-        check(json!({"a": 1}), json!({"a": 2}), "@@ -1,3 +1,3 @@\n {\n- \"a\": 1\n+ \"a\": 2\n }\n");
-        check(
-            json!([1, 2, 3, 4, 5, 6, 7]),
-            json!([1, 2, 3, 4, 5, 6]),
-            "@@ -4,6 +4,5 @@\n  3,\n  4,\n  5,\n- 6,\n- 7\n+ 6\n ]\n",
-        );
-        check(json!({"a": 1, "b": 1}), json!({"b": 1}), "@@ -1,4 +1,3 @@\n {\n- \"a\": 1,\n  \"b\": 1\n }\n");
+        check("abc", "abc", "");
+        check("abc", "axc", "@@ -1,3 +1,3 @@  a -b +x  c");
+        check("abcdefghi", "abcdefgxi", "@@ -5,5 +5,5 @@  e  f  g -h +x  i");
+        check("abcd", "bcd", "@@ -1,4 +1,3 @@ -a  b  c  d");
+        check("", "ab", "@@ -0,0 +1,2 @@ +a +b");
+        check("xabcdefghijy", "abcdefghij", "@@ -1,4 +1,3 @@ -x  a  b  c @@ -9,4 +8,3 @@  h  i  j -y");
+    }
+
+    #[test]
+    fn the_longest_run_is_kept_first() {
+        // Python's own example: the least change would put `ac` before `ab`.
+        check("ab", "acab", "@@ -1,2 +1,4 @@ +a +c  a  b");
+        // The least change would keep `a` and `b`.
+        check("axb", "xab", "@@ -1,3 +1,3 @@ +x  a -x  b");
+        check("abcdxyz", "xyzabcd", "@@ -1,7 +1,7 @@ +x +y +z  a  b  c  d -x -y -z");
+    }
+
+    #[test]
+    fn lines_that_stand_everywhere_begin_no_run() {
+        let same: String = (0..100).map(|n| format!("{{\n{n}\n")).collect();
+        let text = |first: &str, last: &str| format!("{first}\n{same}{last}\n");
+        let shown = unified(&text("a", "b"), &text("c", "d"));
+        assert_eq!(shown, "@@ -1,4 +1,4 @@\n-a\n+c\n {\n 0\n {\n@@ -199,4 +199,4 @@\n 98\n {\n 99\n-b\n+d\n");
+    }
+
+    #[test]
+    fn very_different_texts_are_told_in_bounded_time() {
+        let text = |step: usize| (0..100_000).map(|n| format!("{}\n", n * step % 150)).collect::<String>();
+        assert!(unified(&text(1), &text(7)).starts_with("@@ -1,100000 +1,100000 @@\n-0\n"));
     }
 }

@@ -1,6 +1,6 @@
 //! `v1 Node`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ipnet::IpNet;
 use ironclad_api::quantity::Quantity;
@@ -12,6 +12,7 @@ use k8s_openapi::api::core::v1 as core;
 use serde_json::{Value, json};
 
 use crate::columns::{NONE, UNKNOWN, age, name, text, wide};
+use crate::go_form;
 use crate::spec::{names, spec, typed};
 
 const ROLE_PREFIX: &str = "node-role.kubernetes.io/";
@@ -206,10 +207,11 @@ fn validate_update(new: &core::Node, old: &core::Node) -> Vec<FieldError> {
     let spec = Path::new("spec");
     let mut errors = Vec::new();
     let addresses = new.status.as_ref().and_then(|status| status.addresses.as_deref()).unwrap_or_default();
+    let mut seen = HashSet::new();
     for (index, address) in addresses.iter().enumerate() {
-        if addresses.iter().take(index).any(|earlier| earlier == address) {
+        if !seen.insert((&address.type_, &address.address)) {
             let path = Path::new("status").child("addresses").index(index);
-            errors.push(FieldError::duplicate(&path, json!(address)));
+            errors.push(FieldError::duplicate(&path, go_form::compact("NodeAddress", address)));
         }
     }
     if !cidrs(old).is_empty() && cidrs(old) != cidrs(new) {
@@ -240,7 +242,7 @@ fn validate_taints(taints: &[core::Taint]) -> Vec<FieldError> {
         }
         errors.extend(validate_effect(&taint.effect, &path.child("effect")));
         if !seen.entry(&taint.effect).or_default().insert(&taint.key) {
-            let mut duplicate = FieldError::duplicate(&path, json!(taint));
+            let mut duplicate = FieldError::duplicate(&path, go_form::compact("Taint", taint));
             duplicate.detail = "taints must be unique by key and effect pair".into();
             errors.push(duplicate);
         }

@@ -1,14 +1,14 @@
 //! `policy/v1 PodDisruptionBudget`. Evictions ask it through the cache, see `pod::eviction`.
 
-use ironclad_api::field::BadValue;
 use ironclad_api::intstr::IntOrString;
 use ironclad_api::labels::LabelSelector;
-use ironclad_api::{FieldError, Object, Path, Status, goprint, validation};
+use ironclad_api::{FieldError, Object, Path, Status, validation};
 use ironclad_engine::Column;
 use ironclad_engine::strategy::{KindSpec, Part, Preparation, Scope, Strategy, Subresource};
 use serde_json::{Value, json};
 
 use crate::columns::{age, name, number, text};
+use crate::go_form;
 use crate::pod_template::workload;
 use crate::rollout;
 use crate::spec::{names, spec};
@@ -99,7 +99,7 @@ fn validate_spec(new: &Object, old: Option<&Object>) -> Vec<FieldError> {
     let mut errors = Vec::new();
     if amounts.iter().all(|field| given(&spec, field).is_some()) {
         let detail = "minAvailable and maxUnavailable cannot be both set";
-        errors.push(FieldError::invalid(&path, printed(&spec), detail));
+        errors.push(FieldError::invalid(&path, go_form::compact("PodDisruptionBudgetSpec", &spec), detail));
     }
     for field in amounts.into_iter().filter(|field| given(&spec, field).is_some()) {
         let (path, amount) = (path.child(field), rollout::amount(&spec, field));
@@ -127,20 +127,6 @@ fn validate_selector(new: &Object, old: Option<&Object>, path: &Path) -> Vec<Fie
         true => given.validate_allowing_invalid_values(path),
         false => given.validate(path),
     }
-}
-
-/// As Go prints the struct.
-fn printed(spec: &Value) -> BadValue {
-    let fields = [
-        ("MinAvailable", "minAvailable"),
-        ("Selector", "selector"),
-        ("MaxUnavailable", "maxUnavailable"),
-        ("UnhealthyPodEvictionPolicy", "unhealthyPodEvictionPolicy"),
-    ];
-    let value = |field: &str| goprint::json(spec.get(field).unwrap_or(&Value::Null));
-    let fields: Vec<String> =
-        fields.iter().map(|(go_name, field)| format!("\"{go_name}\":{}", value(field))).collect();
-    BadValue::Printed(format!("{{{}}}", fields.join(",")))
 }
 
 fn validate_status(budget: &Object) -> Vec<FieldError> {

@@ -2,7 +2,7 @@
 
 use ironclad_api::field::BadValue;
 use ironclad_api::intstr::IntOrString;
-use ironclad_api::{FieldError, Path, goprint, validation};
+use ironclad_api::{FieldError, Path, validation};
 use serde_json::{Value, json};
 
 /// An amount as it stands in an object; absent is 0.
@@ -36,24 +36,4 @@ fn percent(amount: &IntOrString) -> Option<i64> {
 
 pub(crate) fn shown(amount: &IntOrString) -> BadValue {
     json!(amount).into()
-}
-
-/// An update strategy as Go prints the struct: its type, and what its rolling update says in fields
-/// that have other names there.
-pub(crate) fn printed_strategy(strategy: &Value, fields: &[(&str, &str, Value)]) -> BadValue {
-    let rolling = match strategy.get("rollingUpdate").filter(|rolling| rolling.is_object()) {
-        Some(rolling) => printed_rolling(rolling, fields),
-        None => "null".to_owned(),
-    };
-    let kind = goprint::json(&strategy["type"]);
-    BadValue::Printed(format!("{{\"Type\":{kind},\"RollingUpdate\":{rolling}}}"))
-}
-
-/// `fields`: the name, Go's name, and what is printed when it is absent.
-pub(crate) fn printed_rolling(rolling: &Value, fields: &[(&str, &str, Value)]) -> String {
-    let field = |(name, go_name, absent): &(&str, &str, Value)| {
-        format!("\"{go_name}\":{}", goprint::json(rolling.get(name).unwrap_or(absent)))
-    };
-    let fields: Vec<String> = fields.iter().map(field).collect();
-    format!("{{{}}}", fields.join(","))
 }

@@ -11,6 +11,7 @@ use k8s_openapi::api::node::v1 as api;
 
 use crate::columns::{age, name, text};
 use crate::fields::{immutable, items, text as of};
+use crate::go_form;
 use crate::node_labels;
 use crate::pod_template::rules::{resources, tolerations};
 use crate::spec::{spec, typed};
@@ -89,7 +90,7 @@ fn scheduling(scheduling: &api::Scheduling) -> Vec<FieldError> {
     let mut seen = HashSet::new();
     for (index, toleration) in given.iter().enumerate() {
         if !seen.insert(key(toleration)) {
-            errors.push(FieldError::duplicate(&path.index(index), printed(toleration)));
+            errors.push(FieldError::duplicate(&path.index(index), go_form::compact("Toleration", toleration)));
         }
     }
     errors
@@ -98,17 +99,6 @@ fn scheduling(scheduling: &api::Scheduling) -> Vec<FieldError> {
 fn key(toleration: &Toleration) -> [&str; 4] {
     let Toleration { key, operator, value, effect, .. } = toleration;
     [of(key), of(operator), of(value), of(effect)]
-}
-
-/// As Go prints its own struct.
-fn printed(toleration: &Toleration) -> ironclad_api::field::BadValue {
-    let [key, operator, value, effect] =
-        key(toleration).map(|text| ironclad_api::goprint::json(&text.into()));
-    let seconds =
-        toleration.toleration_seconds.map_or_else(|| "null".to_owned(), |seconds| seconds.to_string());
-    ironclad_api::field::BadValue::Printed(format!(
-        "{{\"Key\":{key},\"Operator\":{operator},\"Value\":{value},\"Effect\":{effect},\"TolerationSeconds\":{seconds}}}"
-    ))
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! The rules for a job's spec, but for its selector.
 
-use ironclad_api::field::BadValue;
 use ironclad_api::{FieldError, Path, validation};
 use k8s_openapi::api::batch::v1 as batch;
-use serde_json::json;
 
 use super::{INDEXED, failure_policy, success_policy};
+use crate::go_form;
 use crate::pod_template::rules::{changed_template, template};
 
 const MODES: [&str; 2] = ["NonIndexed", INDEXED];
@@ -117,20 +116,10 @@ fn indexed(spec: &batch::JobSpec, path: &Path) -> Vec<FieldError> {
 fn success(spec: &batch::JobSpec, path: &Path) -> Vec<FieldError> {
     let Some(policy) = &spec.success_policy else { return Vec::new() };
     if spec.completion_mode.as_deref() != Some(INDEXED) {
-        let rules: Vec<String> = policy.rules.iter().map(printed_rule).collect();
-        let shown = BadValue::Printed(format!("{{\"Rules\":[{}]}}", rules.join(",")));
+        let shown = go_form::compact("SuccessPolicy", policy);
         return vec![FieldError::invalid(path, shown, NEEDS_INDEXES)];
     }
     success_policy::validate(policy, spec.completions.unwrap_or(0).into(), path)
-}
-
-/// As Go prints the struct.
-fn printed_rule(rule: &batch::SuccessPolicyRule) -> String {
-    format!(
-        "{{\"SucceededIndexes\":{},\"SucceededCount\":{}}}",
-        json!(rule.succeeded_indexes),
-        json!(rule.succeeded_count)
-    )
 }
 
 /// With a failure policy, pods are replaced once they have failed.

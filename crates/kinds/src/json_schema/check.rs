@@ -135,8 +135,9 @@ fn size(length: usize) -> i64 {
 fn list(rules: &Rules, items: &[Value], old: Option<Old<'_>>, trail: &Trail<'_>) -> Outcome {
     let mut outcome = Outcome::met();
     if let Some(schema) = &rules.items {
+        let before = old.and_then(|old| old.elements());
         for (index, item) in items.iter().enumerate() {
-            let old = old.and_then(|old| old.element(item));
+            let old = before.as_ref().and_then(|before| before.like(item));
             outcome.merge(ratcheted(schema, item, old, &trail.index(index)));
         }
     }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{ListType, Rules};
+use crate::keyed_list::KeyedList;
 
 /// An old value beside the new one, and the schema that tells how their parts correspond.
 #[derive(Clone, Copy)]
@@ -31,12 +32,22 @@ impl<'a> Old<'a> {
         Some(Old { value, rules: self.rules.field(name)?, whole: false })
     }
 
-    /// The old value of a list's element: the one with the same keys in a list of type map.
-    /// Elements of other lists have no identity.
-    pub(super) fn element(&self, new: &Value) -> Option<Old<'a>> {
+    /// The old elements of a list of type map, by their keys. Elements of other lists have no identity.
+    pub(super) fn elements(&self) -> Option<OldElements<'a>> {
         let ListType::Map(keys) = &self.rules.list else { return None };
-        let same = |old: &&Value| keys.iter().all(|key| old.get(key) == new.get(key));
-        let value = self.value.as_array()?.iter().find(same)?;
-        Some(Old { value, rules: self.rules.items.as_deref()?, whole: false })
+        let known = KeyedList::new(self.value.as_array()?, keys);
+        Some(OldElements { known, rules: self.rules.items.as_deref()? })
+    }
+}
+
+pub(super) struct OldElements<'a> {
+    known: KeyedList<'a>,
+    rules: &'a Rules,
+}
+
+impl<'a> OldElements<'a> {
+    /// The old element with the keys of a new one.
+    pub(super) fn like(&self, new: &Value) -> Option<Old<'a>> {
+        Some(Old { value: self.known.find(new)?, rules: self.rules, whole: false })
     }
 }

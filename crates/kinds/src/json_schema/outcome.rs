@@ -1,11 +1,15 @@
 //! What a check found, and how it is told.
 
+use std::collections::HashSet;
+
 use ironclad_api::field::{BadValue, FieldError, FieldErrors, Path};
 use ironclad_api::goprint;
 use serde_json::Value;
 
 /// How upstream prints the path of a whole object.
 const NO_PATH: &str = "<nil>";
+/// So many errors of one object are told of. A list may have millions of elements, each of them wrong.
+const MOST_PROBLEMS: usize = 10_000;
 
 /// Errors, and how many checks were met: of several schemas that failed, the one that met
 /// most is told of.
@@ -50,7 +54,7 @@ impl Outcome {
     }
 
     pub(super) fn add(&mut self, problem: Problem) {
-        if self.problems.iter().all(|known| known.message != problem.message) {
+        if self.problems.len() < MOST_PROBLEMS {
             self.problems.push(problem);
         }
     }
@@ -65,8 +69,12 @@ impl Outcome {
         Self { problems: Vec::new(), ..self }
     }
 
+    /// What several schemas say in the same words is told once.
     pub(super) fn into_field_errors(self, base: Option<&Path>) -> FieldErrors {
-        self.problems.into_iter().map(|problem| problem.into_field_error(base)).collect()
+        let mut told = HashSet::new();
+        let mut problems = self.problems;
+        problems.retain(|problem| told.insert(problem.message.clone()));
+        problems.into_iter().map(|problem| problem.into_field_error(base)).collect()
     }
 }
 

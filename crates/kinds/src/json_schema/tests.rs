@@ -268,3 +268,37 @@ fn objects_in_objects_have_types_and_metadata() {
         &[r#"x.metadata.name: Invalid value: "a/b": may not contain '/'"#],
     );
 }
+
+#[test]
+fn errors_of_a_list_are_told_up_to_a_bound() {
+    let wrong = Value::Array(vec![json!(1); 100_000]);
+    let schema = spec(json!({"type": "array", "items": {"type": "string"}}));
+    let errors = Rules::compile(&schema).check(&json!({ "x": wrong }), None);
+    assert_eq!(errors.len(), 10_000);
+}
+
+#[test]
+fn what_several_schemas_say_is_told_once() {
+    let text = json!({"type": "string", "allOf": [{"minLength": 2}, {"minLength": 2}]});
+    check(
+        spec(text),
+        json!({"x": "a"}),
+        &[
+            r#"x: Invalid value: "a": x in body should be at least 2 chars long"#,
+            r#"<nil>: Invalid value: "": "x" must validate all the schemas (allOf). None validated"#,
+        ],
+    );
+}
+
+#[test]
+fn elements_with_keys_are_held_against_those_they_were() {
+    let item = json!({"type": "object", "properties": {"k": {"type": "string"}, "n": {"type": "integer", "maximum": 1}}});
+    let schema = spec(json!({"type": "array", "items": item, "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["k"]}));
+    let rules = Rules::compile(&schema);
+    let old = json!({"x": [{"k": "a", "n": 5}, {"k": "b", "n": 1}]});
+    let new = json!({"x": [{"k": "b", "n": 6}, {"k": "a", "n": 5}]});
+    let errors = rules.check_update(&new, &old, true, None);
+    let got: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(got, ["x[0].n: Invalid value: 6: x[0].n in body should be less than or equal to 1"]);
+}

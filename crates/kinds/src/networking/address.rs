@@ -1,14 +1,14 @@
 //! `IPAddress`: who holds an address (KEP-1880).
 
-use ironclad_api::field::BadValue;
 use ironclad_api::validation::{self, Faults, name::NameRule};
-use ironclad_api::{FieldError, Object, Path, Status, goprint};
+use ironclad_api::{FieldError, Object, Path, Status};
 use ironclad_engine::strategy::{KindSpec, Preparation, Scope, Strategy};
 use k8s_openapi::api::networking::v1 as api;
 
 use super::{GROUP, path_segment};
 use crate::columns::{NONE, name, text};
 use crate::fields::{text as of, value_at};
+use crate::go_form;
 use crate::spec::{names, spec, typed};
 
 /// Who made it.
@@ -81,8 +81,8 @@ impl Strategy for IpAddress {
             reference(old) != reference(new)
         };
         if old.is_some_and(changed) {
-            let shown = parent.map_or_else(|| "null".to_owned(), printed);
-            errors.push(FieldError::invalid(&path, BadValue::Printed(shown), validation::meta::IMMUTABLE));
+            let shown = go_form::compact("*ParentReference", &parent);
+            errors.push(FieldError::invalid(&path, shown, validation::meta::IMMUTABLE));
         }
         errors
     }
@@ -124,16 +124,4 @@ fn validate(parent: &api::ParentReference, path: &Path) -> Vec<FieldError> {
         errors.extend(path_segment(namespace, &path.child("namespace")));
     }
     errors
-}
-
-/// As Go prints its own struct.
-fn printed(parent: &api::ParentReference) -> String {
-    let text = |text: &str| goprint::json(&text.into());
-    format!(
-        "{{\"Group\":{},\"Resource\":{},\"Namespace\":{},\"Name\":{}}}",
-        text(of(&parent.group)),
-        text(&parent.resource),
-        text(of(&parent.namespace)),
-        text(&parent.name)
-    )
 }

@@ -1,11 +1,11 @@
 //! What may change in a volume: neither its source nor its mode, and where it is only once.
 
-use ironclad_api::field::BadValue;
-use ironclad_api::{FieldError, Object, Path, goprint, validation};
+use ironclad_api::{FieldError, Object, Path, validation};
 use k8s_openapi::api::core::v1 as core;
 use serde_json::{Map, Value};
 
 use crate::fields::{immutable, items, value_at};
+use crate::go_form;
 use crate::line_diff;
 use crate::spec::typed;
 
@@ -53,7 +53,8 @@ fn changed_source(new: &Object, old: &Object) -> Option<FieldError> {
     }
     let (new, old) = (Value::Object(new), Value::Object(old));
     (new != old).then(|| {
-        let diff = line_diff::unified(&old, &new);
+        let shown = |source: &Value| go_form::pretty("PersistentVolumeSource", source);
+        let diff = line_diff::unified(&shown(&old), &shown(&new));
         let detail = format!("spec.persistentvolumesource is immutable after creation\n{diff}");
         FieldError::forbidden(&Path::new("spec").child("persistentvolumesource"), detail)
     })
@@ -71,7 +72,9 @@ fn moved(new: &core::PersistentVolume, old: &core::PersistentVolume) -> Option<F
     let new = affinity(new);
     let same = new.as_ref().is_some_and(|new| is_renamed(new, &old));
     let detail = format!("{}, except for updating from beta label to GA", validation::meta::IMMUTABLE);
-    (!same).then(|| FieldError::invalid(&Path::new("nodeAffinity"), printed(new.as_ref()), detail))
+    (!same).then(|| {
+        FieldError::invalid(&Path::new("nodeAffinity"), go_form::compact("*VolumeNodeAffinity", &new), detail)
+    })
 }
 
 fn terms(affinity: &core::VolumeNodeAffinity) -> Option<&[core::NodeSelectorTerm]> {
@@ -96,37 +99,6 @@ fn is_renamed(new: &core::VolumeNodeAffinity, old: &core::VolumeNodeAffinity) ->
 fn is_same(new: &core::NodeSelectorRequirement, old: &core::NodeSelectorRequirement) -> bool {
     let same_key = new.key == old.key || RENAMED.contains(&(old.key.as_str(), new.key.as_str()));
     same_key && new.operator == old.operator && items(&new.values) == items(&old.values)
-}
-
-/// As Go prints its own structs.
-fn printed(affinity: Option<&core::VolumeNodeAffinity>) -> BadValue {
-    let text = |text: &str| goprint::json(&text.into());
-    let requirement = |requirement: &core::NodeSelectorRequirement| {
-        let values = requirement.values.clone().map_or(Value::Null, Value::from);
-        format!(
-            "{{\"Key\":{},\"Operator\":{},\"Values\":{}}}",
-            text(&requirement.key),
-            text(&requirement.operator),
-            goprint::json(&values)
-        )
-    };
-    let list = |list: &Option<Vec<core::NodeSelectorRequirement>>| match list {
-        None => "null".to_owned(),
-        Some(list) => format!("[{}]", list.iter().map(requirement).collect::<Vec<_>>().join(",")),
-    };
-    let term = |term: &core::NodeSelectorTerm| {
-        let (expressions, fields) = (list(&term.match_expressions), list(&term.match_fields));
-        format!("{{\"MatchExpressions\":{expressions},\"MatchFields\":{fields}}}")
-    };
-    let Some(affinity) = affinity else { return BadValue::Printed("null".to_owned()) };
-    let required = match terms(affinity) {
-        None => "null".to_owned(),
-        Some(terms) => {
-            let terms = terms.iter().map(term).collect::<Vec<_>>().join(",");
-            format!("{{\"NodeSelectorTerms\":[{terms}]}}")
-        }
-    };
-    BadValue::Printed(format!("{{\"Required\":{required}}}"))
 }
 
 /// Whether a stored volume asks for a label value that no label has.

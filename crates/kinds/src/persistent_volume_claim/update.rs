@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::data_sources;
 use crate::fields::{immutable, value_at};
+use crate::go_form;
 use crate::line_diff;
 use crate::spec::object_at;
 use crate::volume_rules::CLASS_ANNOTATION;
@@ -64,7 +65,8 @@ fn changed(new: &Object, old: &Object) -> Option<FieldError> {
     }
     let (new, old) = (value_at(&new, &["spec"]), value_at(&old, &["spec"]));
     (!is_same(&new, &old)).then(|| {
-        let diff = line_diff::unified(&old, &new);
+        let shown = |spec: &Value| go_form::pretty("PersistentVolumeClaimSpec", spec);
+        let diff = line_diff::unified(&shown(&old), &shown(&new));
         let detail = format!(
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n{diff}"
         );

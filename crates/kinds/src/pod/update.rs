@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1 as core;
 use serde_json::{Map, Value, json};
 
 use super::defaults;
+use crate::go_form;
 use crate::line_diff;
 use crate::pod_template::rules;
 use crate::spec::typed;
@@ -194,7 +195,8 @@ fn other_fields(new: &Object, old: &Object) -> Vec<FieldError> {
         errors.extend(gated::node_affinity(&mut new, &old));
     }
     if new != old {
-        let diff = line_diff::unified(&Value::Object(old), &Value::Object(new));
+        let shown = |spec: Map<String, Value>| go_form::pretty("PodSpec", &Value::Object(spec));
+        let diff = line_diff::unified(&shown(old), &shown(new));
         errors.push(FieldError::forbidden(&Path::new("spec"), format!("{CHANGEABLE}\n{diff}")));
     }
     errors
@@ -258,12 +260,14 @@ mod gated {
         }
         if after.len() != before.len() {
             let detail = "no additions/deletions to non-empty NodeSelectorTerms list are allowed";
-            return vec![FieldError::invalid(&path, Value::from(after), detail)];
+            return vec![FieldError::invalid(&path, go_form::compact("[]NodeSelectorTerm", &after), detail)];
         }
         let detail = "only additions are allowed (no mutations or deletions)";
         let each =
             after.iter().zip(&before).enumerate().filter(|(_, (after, before))| !narrows(after, before));
-        each.map(|(index, (after, _))| FieldError::invalid(&path.index(index), after, detail)).collect()
+        let shown = |term: &Value| go_form::compact("NodeSelectorTerm", term);
+        each.map(|(index, (after, _))| FieldError::invalid(&path.index(index), shown(after), detail))
+            .collect()
     }
 
     fn put_back(new: &mut Map<String, Value>, old: &Map<String, Value>, before: Option<Value>) {
@@ -308,7 +312,8 @@ pub(super) fn ephemeral_containers(new: &Object, old: &Object) -> Vec<FieldError
                 errors.push(FieldError::forbidden(&path, detail));
             }
             Some(after) if *after != before => {
-                let diff = line_diff::unified(before, after);
+                let shown = |container: &Value| go_form::pretty("EphemeralContainer", container);
+                let diff = line_diff::unified(&shown(before), &shown(after));
                 let detail = format!("existing ephemeral containers {name:?} may not be changed\n{diff}");
                 errors.push(FieldError::forbidden(&path, detail));
             }

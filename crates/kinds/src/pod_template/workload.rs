@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1 as core;
 use serde_json::{Map, Value, json};
 
 use super::{defaults, gates, rules, warnings};
+use crate::go_form;
 
 const HIGHER_THAN_REPLICAS: &str = "cannot be greater than status.replicas";
 
@@ -117,10 +118,10 @@ pub(crate) fn typed_template(object: &Object) -> core::PodTemplateSpec {
     serde_json::from_value(template).unwrap_or_default()
 }
 
-/// `spec.FIELD` is the same; absent and null are the same too.
-pub(crate) fn immutable(new: &Object, old: &Object, field: &str) -> Vec<FieldError> {
+/// `spec.FIELD`, which is of that [kind](go_form), is the same; absent and null are the same too.
+pub(crate) fn immutable(new: &Object, old: &Object, field: &str, kind: &str) -> Vec<FieldError> {
     let value = |object: &Object| object.at(&["spec", field]).cloned().unwrap_or_default();
-    validation::meta::immutable(&Path::new("spec").child(field), &value(new), &value(old))
+    go_form::immutable(&Path::new("spec").child(field), kind, &value(new), &value(old))
 }
 
 /// Numbers of `section` that are not below zero.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use ironclad_api::field::BadValue;
-use ironclad_api::{FieldError, Object, Path, goprint, validation};
+use ironclad_api::{FieldError, Object, Path, validation};
 use k8s_openapi::api::core::v1 as core;
 use serde_json::{Value, json};
 
 use crate::fields::{items, value_at};
+use crate::go_form;
 use crate::pod_template::container_resources::{amounts_of, is_huge_page};
 use crate::resource_names;
 use crate::spec::typed;
@@ -147,7 +147,7 @@ fn selector(spec: &core::ResourceQuotaSpec, path: &Path) -> Errors {
         }
         errors.extend(
             (0..uncountable(spec, scope)).map(|_| {
-                FieldError::invalid(&path, printed(selector), "unsupported scope applied to resource")
+                FieldError::invalid(&path, go_form::compact("ScopeSelector", selector), "unsupported scope applied to resource")
             }),
         );
         errors.extend(operator(expression, &path));
@@ -186,20 +186,4 @@ fn operator(expression: &core::ScopedResourceSelectorRequirement, path: &Path) -
         other => errors.push(FieldError::invalid(&at, other, "not a valid selector operator")),
     }
     errors
-}
-
-/// As Go prints its own structs.
-fn printed(selector: &core::ScopeSelector) -> BadValue {
-    let text = |text: &str| goprint::json(&text.into());
-    let expressions = items(&selector.match_expressions).iter().map(|expression| {
-        let values = expression.values.clone().map_or(Value::Null, Value::from);
-        format!(
-            "{{\"ScopeName\":{},\"Operator\":{},\"Values\":{}}}",
-            text(&expression.scope_name),
-            text(&expression.operator),
-            goprint::json(&values)
-        )
-    });
-    let expressions = expressions.collect::<Vec<_>>().join(",");
-    BadValue::Printed(format!("{{\"MatchExpressions\":[{expressions}]}}"))
 }

@@ -6,7 +6,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use ironclad_api::field::aggregate_texts;
+use ironclad_api::field::{BadValue, aggregate_texts};
 use ironclad_api::{FieldError, GroupKind, Object, Path, Status};
 use ironclad_engine::Context;
 use ironclad_engine::gate::{Attributes, Authorizer, Decision, RuleResolver, Rules, User};
@@ -16,6 +16,7 @@ use k8s_openapi::api::authorization::v1::{NonResourceAttributes, SubjectAccessRe
 use serde_json::{Value, json};
 
 use super::{Answer, Review, selectors};
+use crate::go_form;
 
 const GROUP: &str = "authorization.k8s.io";
 
@@ -95,10 +96,11 @@ impl Answer for Access {
 impl Access {
     fn validate(&self, review: &Object, spec: &SubjectAccessReviewSpec) -> Vec<FieldError> {
         let path = Path::new("spec");
-        let invalid =
-            |field: &str, value: Value, detail: &str| FieldError::invalid(&path.child(field), value, detail);
+        let invalid = |field: &str, value: BadValue, detail: &str| {
+            FieldError::invalid(&path.child(field), value, detail)
+        };
         let mut errors = Vec::new();
-        let non_resource = serde_json::to_value(&spec.non_resource_attributes).unwrap_or_default();
+        let non_resource = go_form::compact("*NonResourceAttributes", &spec.non_resource_attributes);
         match (&spec.resource_attributes, &spec.non_resource_attributes) {
             (Some(_), Some(_)) => {
                 let detail = "cannot be specified in combination with resourceAttributes";
@@ -106,7 +108,7 @@ impl Access {
             }
             (None, None) => {
                 let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
-                errors.push(invalid("resourceAttributes", Value::Null, detail));
+                errors.push(invalid("resourceAttributes", BadValue::Json(Value::Null), detail));
             }
             _ => {}
         }
@@ -130,12 +132,17 @@ impl Access {
             field != "managedFields" && !(local && field == "namespace") && !value.is_null()
         });
         let detail = if local { "must be empty except for namespace" } else { "must be empty" };
-        (!metadata.is_empty())
-            .then(|| FieldError::invalid(&Path::new("metadata"), Value::Object(metadata), detail))
+        (!metadata.is_empty()).then(|| {
+            FieldError::invalid(&Path::new("metadata"), go_form::compact("ObjectMeta", &metadata), detail)
+        })
     }
 }
 
-fn validate_local(review: &Object, spec: &SubjectAccessReviewSpec, non_resource: Value) -> Vec<FieldError> {
+fn validate_local(
+    review: &Object,
+    spec: &SubjectAccessReviewSpec,
+    non_resource: BadValue,
+) -> Vec<FieldError> {
     let mut errors = Vec::new();
     if let Some(attributes) = &spec.resource_attributes {
         let namespace = attributes.namespace.as_deref().unwrap_or_default();

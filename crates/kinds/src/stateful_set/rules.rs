@@ -7,9 +7,10 @@ use ironclad_api::labels::LabelSelector;
 use ironclad_api::{FieldError, Object, Path, validation};
 use k8s_openapi::api::apps::v1 as apps;
 use k8s_openapi::api::core::v1 as core;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::ROLLING_UPDATE;
+use crate::go_form;
 use crate::pod_template::{rules, workload};
 use crate::rollout;
 use crate::spec::typed;
@@ -95,19 +96,18 @@ fn either(path: &Path, value: &str, shown: BadValue, supported: [&str; 2]) -> Op
 }
 
 fn update_strategy(strategy: &Value, path: &Path) -> Vec<FieldError> {
-    let go_fields = [("partition", "Partition", json!(0)), ("maxUnavailable", "MaxUnavailable", Value::Null)];
     let rolling = strategy.get("rollingUpdate").filter(|rolling| rolling.is_object());
     let at = path.child("rollingUpdate");
     match (strategy["type"].as_str().unwrap_or_default(), rolling) {
         (ROLLING_UPDATE | ON_DELETE, None) => Vec::new(),
         (ROLLING_UPDATE, Some(rolling)) => rolling_update(rolling, &at),
         (ON_DELETE, Some(rolling)) => {
-            let shown = BadValue::Printed(rollout::printed_rolling(rolling, &go_fields));
+            let shown = go_form::compact("RollingUpdateStatefulSetStrategy", rolling);
             let detail = format!("only allowed for updateStrategy '{ROLLING_UPDATE}'");
             vec![FieldError::invalid(&at, shown, detail)]
         }
         (kind, _) => {
-            let shown = rollout::printed_strategy(strategy, &go_fields);
+            let shown = go_form::compact("StatefulSetUpdateStrategy", strategy);
             either(path, kind, shown, [ROLLING_UPDATE, ON_DELETE]).into_iter().collect()
         }
     }

@@ -1,9 +1,8 @@
 //! `VolumeAttachment`: that a volume is to be attached to a node.
 
 use ironclad_api::apply::FieldSet;
-use ironclad_api::field::BadValue;
 use ironclad_api::object::string_map;
-use ironclad_api::{FieldError, Object, Path, Status, goprint, validation};
+use ironclad_api::{FieldError, Object, Path, Status, validation};
 use ironclad_engine::strategy::{KindSpec, Part, Preparation, Scope, Strategy, Subresource};
 use k8s_openapi::api::storage::v1 as api;
 use serde_json::{Value, json};
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 use super::GROUP;
 use crate::columns::{age, column, name, text};
 use crate::csi;
+use crate::go_form;
 use crate::pod_template::volume_defaults;
 use crate::resource_lists;
 use crate::spec::{object_at, spec, typed};
@@ -101,7 +101,7 @@ impl Strategy for VolumeAttachment {
             errors.extend(validation::invalid_each(&path, name, validation::dns1123_subdomain(name)));
         }
         if old.is_some_and(|old| old.0.get("spec") != new.0.get("spec")) {
-            let shown = printed(&attachment.spec);
+            let shown = go_form::compact("VolumeAttachmentSpec", &attachment.spec);
             errors.push(FieldError::invalid(&path, shown, validation::meta::IMMUTABLE));
         }
         errors
@@ -165,16 +165,4 @@ fn volume_error(error: &api::VolumeError, path: &Path) -> Vec<FieldError> {
         errors.push(FieldError::invalid(&path.child("errorCode"), code, detail));
     }
     errors
-}
-
-/// As Go prints its own struct; a volume inside is printed by the API's names.
-fn printed(spec: &api::VolumeAttachmentSpec) -> BadValue {
-    let json = |value: Value| goprint::json(&value);
-    BadValue::Printed(format!(
-        "{{\"Attacher\":{},\"Source\":{{\"PersistentVolumeName\":{},\"InlineVolumeSpec\":{}}},\"NodeName\":{}}}",
-        json(spec.attacher.as_str().into()),
-        json(spec.source.persistent_volume_name.clone().map_or(Value::Null, Value::from)),
-        json(json!(spec.source.inline_volume_spec)),
-        json(spec.node_name.as_str().into()),
-    ))
 }

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use ironclad_api::field::BadValue;
-use ironclad_api::{FieldError, Object, Path, goprint, validation};
+use ironclad_api::{FieldError, Object, Path, validation};
 use ironclad_engine::strategy::{KindSpec, Preparation, Scope, Strategy};
 use k8s_openapi::api::storage::v1 as api;
-use serde_json::Value;
 
 use super::GROUP;
 use crate::columns::{age, count, name, number};
 use crate::csi;
 use crate::fields::{items, required};
+use crate::go_form;
 use crate::spec::{spec, typed};
 
 const MAX_NODE_ID: usize = 256;
@@ -61,10 +60,13 @@ impl Strategy for CsiNode {
         let stored: api::CSINode = old.map(typed).unwrap_or_default();
         for old in &stored.spec.drivers {
             let same = node.spec.drivers.iter().filter(|new| new.name == old.name);
-            errors.extend(
-                same.filter(|new| is_changed(new, old))
-                    .map(|new| FieldError::invalid(&path, printed(new), validation::meta::IMMUTABLE)),
-            );
+            errors.extend(same.filter(|new| is_changed(new, old)).map(|new| {
+                FieldError::invalid(
+                    &path,
+                    go_form::compact("CSINodeDriver", new),
+                    validation::meta::IMMUTABLE,
+                )
+            }));
         }
         errors
     }
@@ -104,16 +106,4 @@ fn validate<'a>(
 fn is_changed(new: &api::CSINodeDriver, old: &api::CSINodeDriver) -> bool {
     let fixed = |driver: &api::CSINodeDriver| (driver.node_id.clone(), items(&driver.topology_keys).to_vec());
     fixed(new) != fixed(old)
-}
-
-/// As Go prints its own struct.
-fn printed(driver: &api::CSINodeDriver) -> BadValue {
-    let json = |value: Value| goprint::json(&value);
-    let keys = driver.topology_keys.clone().map_or(Value::Null, Value::from);
-    BadValue::Printed(format!(
-        "{{\"Name\":{},\"NodeID\":{},\"TopologyKeys\":{},\"Allocatable\":null}}",
-        json(driver.name.as_str().into()),
-        json(driver.node_id.as_str().into()),
-        json(keys),
-    ))
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::correlation::Correlation;
 use super::{Rule, RuleTree};
+use crate::keyed_list::KeyedList;
 
 /// How upstream prints the path of a whole object.
 const NO_PATH: &str = "<nil>";
@@ -84,10 +85,10 @@ impl Run {
         correlation: Correlation<'_>,
     ) -> Result<(), Stop> {
         let Some(inner) = &tree.items else { return Ok(()) };
+        let old = old.and_then(Value::as_array).filter(|_| !tree.list_keys.is_empty());
+        let old = old.map(|old| KeyedList::new(old, &tree.list_keys));
         for (index, item) in items.iter().enumerate() {
-            let same = |old: &&Value| tree.list_keys.iter().all(|key| old.get(key) == item.get(key));
-            let before = old.and_then(Value::as_array).filter(|_| !tree.list_keys.is_empty());
-            let before = before.and_then(|old| old.iter().find(same));
+            let before = old.as_ref().and_then(|old| old.find(item));
             self.tree(inner, item, before, &path.index(index), correlation.element(item, before))?;
         }
         Ok(())

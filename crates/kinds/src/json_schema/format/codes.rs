@@ -101,8 +101,9 @@ pub(super) fn isbn10(text: &str) -> bool {
         'X' if at == 10 => Some(10 * 10),
         c => c.to_digit(10).map(|digit| at * digit),
     };
-    let sum: Option<u32> = (1..).zip(text.chars()).map(digit).sum();
-    text.len() == 10 && sum.is_some_and(|sum| sum % 11 == 0)
+    let sum = || (1..).zip(text.chars()).map(digit).sum::<Option<u32>>();
+    // A long text would be too much for the sum.
+    text.len() == 10 && sum().is_some_and(|sum| sum % 11 == 0)
 }
 
 pub(super) fn isbn13(text: &str) -> bool {

@@ -106,7 +106,7 @@ fn gates_are_only_removed_and_narrow_the_choice_meanwhile() {
         affinity(json!([term(&["1"])])),
         affinity(json!([term(&["2"])])),
         &[&format!(
-            "{at}: Invalid value: {{\"matchExpressions\":[{{\"key\":\"k\",\"operator\":\"In\",\"values\":[\"2\"]}}]}}: only additions are allowed (no mutations or deletions)"
+            "{at}: Invalid value: {{\"MatchExpressions\":[{{\"Key\":\"k\",\"Operator\":\"In\",\"Values\":[\"2\"]}}],\"MatchFields\":null}}: only additions are allowed (no mutations or deletions)"
         )],
     );
 }
@@ -118,7 +118,7 @@ fn other_fields_stay() {
         spec(json!({"hostname": "a"})),
         spec(json!({"hostname": "b"})),
         &[&error(
-            "@@ -11,7 +11,7 @@\n  ],\n  \"dnsPolicy\": \"ClusterFirst\",\n  \"enableServiceLinks\": true,\n- \"hostname\": \"a\",\n+ \"hostname\": \"b\",\n  \"restartPolicy\": \"Always\",\n  \"schedulerName\": \"default-scheduler\",\n  \"securityContext\": {},\n",
+            "@@ -64,7 +64,7 @@\n   \"SELinuxChangePolicy\": null\n  },\n  \"ImagePullSecrets\": null,\n- \"Hostname\": \"a\",\n+ \"Hostname\": \"b\",\n  \"Subdomain\": \"\",\n  \"SetHostnameAsFQDN\": null,\n  \"Affinity\": null,\n",
         )],
     );
     check(

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use ironclad_api::field::BadValue;
-use ironclad_api::{FieldError, Path, goprint, validation};
+use ironclad_api::{FieldError, Path, validation};
 use k8s_openapi::api::core::v1 as core;
 
 use super::scene::Scene;
 use super::{Errors, items, text};
+use crate::go_form;
+
+/// Bytes of names in one error.
+const LONGEST_LIST: usize = 1024;
 
 /// `spec.resourceClaims`
 pub(super) fn pod_claims(scene: &Scene<'_>, path: &Path) -> Errors {
@@ -40,8 +43,10 @@ fn source(claim: &core::PodResourceClaim, path: &Path) -> Errors {
         (None, None) => Some("must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"),
         _ => None,
     };
-    let mut errors: Errors =
-        fault.into_iter().map(|fault| FieldError::invalid(path, printed(claim), fault)).collect();
+    let mut errors: Errors = fault
+        .into_iter()
+        .map(|fault| FieldError::invalid(path, go_form::compact("PodResourceClaim", claim), fault))
+        .collect();
     for (field, given) in [("resourceClaimName", name), ("resourceClaimTemplateName", template)] {
         if let Some(given) = given {
             let faults = validation::dns1123_subdomain(given);
@@ -49,18 +54,6 @@ fn source(claim: &core::PodResourceClaim, path: &Path) -> Errors {
         }
     }
     errors
-}
-
-/// As Go prints the struct.
-fn printed(claim: &core::PodResourceClaim) -> BadValue {
-    let pointer =
-        |text: &Option<String>| text.as_ref().map_or("null".to_owned(), |text| goprint::quote(text));
-    BadValue::Printed(format!(
-        "{{\"Name\":{},\"ResourceClaimName\":{},\"ResourceClaimTemplateName\":{}}}",
-        goprint::quote(&claim.name),
-        pointer(&claim.resource_claim_name),
-        pointer(&claim.resource_claim_template_name),
-    ))
 }
 
 /// `resources.claims` of a container: each names one of the pod's, once.
@@ -77,15 +70,29 @@ pub(super) fn container_claims(claims: &[core::ResourceClaim], scene: &Scene<'_>
         errors.extend(repeated(name, request, &mut seen, &path));
         if !scene.claims.contains(name) {
             let mut missing = FieldError::not_found(&path, name);
-            let known: Vec<&str> = scene.claims.iter().copied().collect();
-            missing.detail = match known.is_empty() {
+            missing.detail = match scene.claims.is_empty() {
                 true => "must be one of the names in pod.spec.resourceClaims which is empty".to_owned(),
-                false => format!("must be one of the names in pod.spec.resourceClaims: {}", known.join(", ")),
+                false => format!("must be one of the names in pod.spec.resourceClaims: {}", known(scene)),
             };
             errors.push(missing);
         }
     }
     errors
+}
+
+/// The names of the pod's claims. They are told with every claim that is none of them, so that
+/// all of tens of thousands would be more than fits into memory.
+fn known(scene: &Scene<'_>) -> String {
+    let mut room = LONGEST_LIST;
+    let fits = |name: &&&str| {
+        room = room.saturating_sub(name.len());
+        room > 0
+    };
+    let mut names: Vec<&str> = scene.claims.iter().take_while(fits).copied().collect();
+    if names.len() < scene.claims.len() {
+        names.push("...");
+    }
+    names.join(", ")
 }
 
 /// A claim as a whole covers each of its requests.

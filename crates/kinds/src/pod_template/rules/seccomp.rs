@@ -4,6 +4,7 @@ use ironclad_api::{FieldError, Path};
 use k8s_openapi::api::core::v1 as core;
 
 use super::{Errors, paths, required_one_of};
+use crate::go_form;
 
 pub(super) const POD_KEY: &str = "seccomp.security.alpha.kubernetes.io/pod";
 pub(super) const CONTAINER_PREFIX: &str = "container.seccomp.security.alpha.kubernetes.io/";
@@ -22,14 +23,9 @@ pub(super) fn profile(profile: Option<&core::SeccompProfile>, path: &Path) -> Er
     match (profile.type_ == "Localhost", &profile.localhost_profile) {
         (true, None) => errors.push(FieldError::required(&at, "must be set when seccomp type is Localhost")),
         (true, Some(file)) => errors.extend(paths::descending(file, &at)),
-        (false, Some(file)) => {
-            let shown = format!(
-                "{{\"Type\":{},\"LocalhostProfile\":{}}}",
-                ironclad_api::goprint::quote(&profile.type_),
-                ironclad_api::goprint::quote(file)
-            );
+        (false, Some(_)) => {
             let detail = "can only be set when seccomp type is Localhost";
-            errors.push(FieldError::invalid(&at, ironclad_api::field::BadValue::Printed(shown), detail));
+            errors.push(FieldError::invalid(&at, go_form::compact("SeccompProfile", profile), detail));
         }
         (false, None) => {}
     }

@@ -1,13 +1,12 @@
 //! Security contexts of pods and containers.
 
-use ironclad_api::field::BadValue;
 use ironclad_api::validation::number::{group_id, user_id};
 use ironclad_api::{FieldError, Path};
 use k8s_openapi::api::core::v1 as core;
-use serde_json::json;
 
 use super::scene::Scene;
 use super::{Errors, app_armor, each_fault, items, one_of, seccomp, sysctls, windows};
+use crate::go_form;
 
 pub(super) fn of_pod(spec: &core::PodSpec, path: &Path) -> Errors {
     let Some(context) = &spec.security_context else { return Errors::new() };
@@ -93,29 +92,5 @@ fn escalation(context: &core::SecurityContext, path: &Path) -> Errors {
     faults.extend(
         admin.map(|_| "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"),
     );
-    faults.into_iter().map(|fault| FieldError::invalid(path, printed(context), fault)).collect()
-}
-
-/// As Go prints the struct: every field, under its own name.
-fn printed(context: &core::SecurityContext) -> BadValue {
-    let capabilities = context.capabilities.as_ref().map(|capabilities| {
-        format!("{{\"Add\":{},\"Drop\":{}}}", json!(capabilities.add), json!(capabilities.drop))
-    });
-    let nested = |value: serde_json::Value| ironclad_api::goprint::json(&value);
-    let fields = [
-        ("Capabilities", capabilities.unwrap_or_else(|| "null".to_owned())),
-        ("Privileged", nested(json!(context.privileged))),
-        ("SELinuxOptions", nested(json!(context.se_linux_options))),
-        ("WindowsOptions", nested(json!(context.windows_options))),
-        ("RunAsUser", nested(json!(context.run_as_user))),
-        ("RunAsGroup", nested(json!(context.run_as_group))),
-        ("RunAsNonRoot", nested(json!(context.run_as_non_root))),
-        ("ReadOnlyRootFilesystem", nested(json!(context.read_only_root_filesystem))),
-        ("AllowPrivilegeEscalation", nested(json!(context.allow_privilege_escalation))),
-        ("ProcMount", nested(json!(context.proc_mount))),
-        ("SeccompProfile", nested(json!(context.seccomp_profile))),
-        ("AppArmorProfile", nested(json!(context.app_armor_profile))),
-    ];
-    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-    BadValue::Printed(format!("{{{}}}", fields.join(",")))
+    faults.into_iter().map(|fault| FieldError::invalid(path, go_form::compact("SecurityContext", context), fault)).collect()
 }

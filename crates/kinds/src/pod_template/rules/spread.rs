@@ -1,6 +1,8 @@
 //! Spreading over zones and nodes.
 //! Source: <https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/>
 
+use std::collections::BTreeMap;
+
 use ironclad_api::{FieldError, Path, validation};
 use k8s_openapi::api::core::v1 as core;
 
@@ -14,6 +16,8 @@ const POLICIES: [&str; 2] = ["Honor", "Ignore"];
 pub(super) fn constraints(spec: &core::PodSpec, path: &Path) -> Errors {
     let all = items(&spec.topology_spread_constraints);
     let mut errors = Errors::new();
+    let mut left: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    all.iter().for_each(|constraint| *left.entry(pair(constraint)).or_default() += 1);
     for (index, constraint) in all.iter().enumerate() {
         let path = path.index(index);
         errors.extend(validation::number::positive(&path.child("maxSkew"), constraint.max_skew.into()));
@@ -22,10 +26,9 @@ pub(super) fn constraints(spec: &core::PodSpec, path: &Path) -> Errors {
         }
         let action = constraint.when_unsatisfiable.as_str();
         errors.extend(one_of(&path.child("whenUnsatisfiable"), action, &ACTIONS));
-        let same = |later: &core::TopologySpreadConstraint| {
-            later.topology_key == constraint.topology_key && later.when_unsatisfiable == action
-        };
-        if all.iter().skip(index + 1).any(same) {
+        let later = left.entry(pair(constraint)).or_default();
+        *later = later.saturating_sub(1);
+        if *later > 0 {
             let pair = format!("{{{}, {action}}}", constraint.topology_key);
             errors.push(FieldError::duplicate(&path.child("{topologyKey, whenUnsatisfiable}"), pair));
         }
@@ -41,6 +44,11 @@ pub(super) fn constraints(spec: &core::PodSpec, path: &Path) -> Errors {
         errors.extend(selector.iter().flat_map(|selector| selector.validate(&path.child("labelSelector"))));
     }
     errors
+}
+
+/// What may stand in one constraint only.
+fn pair(constraint: &core::TopologySpreadConstraint) -> (&str, &str) {
+    (&constraint.topology_key, &constraint.when_unsatisfiable)
 }
 
 fn min_domains(constraint: &core::TopologySpreadConstraint, path: &Path) -> Errors {

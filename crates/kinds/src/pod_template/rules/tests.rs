@@ -269,6 +269,19 @@ fn resources_of_containers() {
 }
 
 #[test]
+fn of_many_claims_some_are_named_with_each_that_is_missing() {
+    let named = |prefix: &str| (0..1000).map(|n| json!({"name": format!("{prefix}{n}")})).collect::<Vec<_>>();
+    let claims: Vec<Value> =
+        named("a").iter().map(|claim| json!({"name": claim["name"], "resourceClaimName": "c"})).collect();
+    let container = json!({"name": "c", "image": "i", "resources": {"claims": named("b")}});
+    let errors = texts(pod(&pod_with(json!({"resourceClaims": claims, "containers": [container]}))));
+    assert_eq!(errors.len(), 1000);
+    let start = "must be one of the names in pod.spec.resourceClaims: a0, a1, a10, a100, ";
+    assert!(errors.iter().all(|error| error.contains(start) && error.ends_with(", ...")));
+    assert!(errors.iter().all(|error| error.len() < 2000));
+}
+
+#[test]
 fn resources_of_pods_hold_those_of_containers() {
     let containers =
         json!([{"name": "c", "image": "i", "resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "2"}}}]);

@@ -126,7 +126,7 @@ fn a_review_that_makes_no_sense_is_refused_with_upstreams_words() {
     subject(
         json!({}),
         json!({ "user": "jane", "resourceAttributes": {}, "nonResourceAttributes": { "path": "/a", "verb": "get" } }),
-        "spec.nonResourceAttributes: Invalid value: {\"path\":\"/a\",\"verb\":\"get\"}: cannot be specified in combination with resourceAttributes",
+        "spec.nonResourceAttributes: Invalid value: {\"Path\":\"/a\",\"Verb\":\"get\"}: cannot be specified in combination with resourceAttributes",
     );
     local(
         json!({ "namespace": "web" }),
@@ -136,7 +136,7 @@ fn a_review_that_makes_no_sense_is_refused_with_upstreams_words() {
     local(
         json!({ "namespace": "web" }),
         json!({ "user": "jane", "nonResourceAttributes": { "path": "/a", "verb": "get" } }),
-        "spec.nonResourceAttributes: Invalid value: {\"path\":\"/a\",\"verb\":\"get\"}: disallowed on this kind of request",
+        "spec.nonResourceAttributes: Invalid value: {\"Path\":\"/a\",\"Verb\":\"get\"}: disallowed on this kind of request",
     );
     check(
         Of::LocalSubject,
