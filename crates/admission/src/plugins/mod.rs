@@ -8,6 +8,7 @@ mod limit_ranger;
 mod namespace_lifecycle;
 mod node_restriction;
 mod persistent_volume_claim_resize;
+mod pod_references;
 mod pod_topology_labels;
 mod policy_parameters;
 mod priority;
@@ -39,8 +40,8 @@ pub(crate) fn standard(cache: &Arc<dyn Cache>, outside: &Outside) -> Vec<Step> {
         Waiting(Box::new(policy_parameters::PolicyParameters::new(authorizer.clone()))),
         Plain(Box::new(namespace_lifecycle::NamespaceLifecycle)),
         Plain(Box::new(limit_ranger::LimitRanger)),
-        Plain(Box::new(service_account::ServiceAccount)),
-        Plain(Box::new(node_restriction::NodeRestriction)),
+        Waiting(Box::new(service_account::ServiceAccount)),
+        Waiting(Box::new(node_restriction::NodeRestriction::new(authorizer.clone()))),
         Plain(Box::new(taint_nodes_by_condition::TaintNodesByCondition)),
         Plain(Box::new(PodSecurity::new(outside.pod_security.clone()))),
         Plain(Box::new(priority::Priority)),

@@ -2,15 +2,18 @@
 //!
 //! Source: <https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/>.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use ironclad_api::{Object, ObjectKey, Status, names};
 use ironclad_client::typed::CacheExt;
-use ironclad_engine::gate::AdmissionRequest;
-use ironclad_env::EnvironmentExt;
+use ironclad_engine::gate::{AdmissionOperation, AdmissionRequest};
+use ironclad_env::{BoxFuture, EnvironmentExt};
 use k8s_openapi::api::core::v1 as api;
 use serde_json::{Map, Value, json};
 
-use super::{core, creates_pod, forbidden};
-use crate::{Cluster, Plugin};
+use super::{core, creates_pod, forbidden, is_about, pod_references};
+use crate::{Cluster, Pass, WaitingPlugin};
 
 const DEFAULT: &str = "default";
 const MIRROR: &str = "kubernetes.io/config.mirror";
@@ -18,47 +21,174 @@ const VOLUME_PREFIX: &str = "kube-api-access-";
 const MOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 /// An hour and seven seconds: what marks a token of a client that may not renew it in time.
 const TOKEN_SECONDS: i64 = 3607;
+/// On an account that lists the secrets which its pods may use.
+const ENFORCE: &str = "kubernetes.io/enforce-mountable-secrets";
+/// A namespace that was just made gets its default account a moment later.
+const PATIENCE: Duration = Duration::from_millis(1500);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 pub(super) struct ServiceAccount;
 
-impl Plugin for ServiceAccount {
+impl WaitingPlugin for ServiceAccount {
     fn name(&self) -> &'static str {
         "ServiceAccount"
     }
 
-    fn mutate(&self, request: &mut AdmissionRequest<'_>, cluster: &Cluster<'_>) -> Result<(), Status> {
-        if !creates_pod(request) || is_mirror(request) {
-            return Ok(());
+    fn mutate<'a>(
+        &'a self,
+        request: &'a mut AdmissionRequest<'_>,
+        cluster: &'a Cluster<'_>,
+        _: &'a mut Pass,
+    ) -> BoxFuture<'a, Result<(), Status>> {
+        Box::pin(async move {
+            match creates_pod(request) && !is_mirror(request) {
+                true => complete(request, cluster).await,
+                false => Ok(()),
+            }
+        })
+    }
+
+    fn validate<'a>(
+        &'a self,
+        request: &'a AdmissionRequest<'_>,
+        cluster: &'a Cluster<'_>,
+    ) -> BoxFuture<'a, Result<(), Status>> {
+        Box::pin(std::future::ready(check(request, cluster)))
+    }
+}
+
+/// Gives a pod its account, and what the account gives its pods.
+async fn complete(request: &mut AdmissionRequest<'_>, cluster: &Cluster<'_>) -> Result<(), Status> {
+    let given = request.object.as_ref().map(|pod| pod.str_at(&["spec", "serviceAccountName"]).to_owned());
+    let name = given.filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT.to_owned());
+    if name == DEFAULT {
+        await_default(request, cluster).await;
+    }
+    let account = find(request, cluster, &name)?;
+    let Some(pod) = request.object.as_mut() else { return Ok(()) };
+    let spec = pod.section_mut("spec");
+    spec.insert("serviceAccountName".into(), name.as_str().into());
+    spec.insert("serviceAccount".into(), name.into());
+    if wants_token(pod, &account) {
+        mount_token(pod.section_mut("spec"), || names::suffix(cluster.env.random_u64()));
+    }
+    add_pull_secrets(pod.section_mut("spec"), &account);
+    Ok(())
+}
+
+async fn await_default(request: &AdmissionRequest<'_>, cluster: &Cluster<'_>) {
+    let key = ObjectKey::new(request.target.namespace.clone(), DEFAULT);
+    let end = cluster.env.elapsed() + PATIENCE;
+    while cluster.cache.get(&core("serviceaccounts"), &key).is_none() && cluster.env.elapsed() < end {
+        cluster.env.sleep(LOOK_AGAIN).await;
+    }
+}
+
+fn check(request: &AdmissionRequest<'_>, cluster: &Cluster<'_>) -> Result<(), Status> {
+    let Some(pod) = request.object.as_deref() else { return Ok(()) };
+    let updates = request.operation == AdmissionOperation::Update;
+    let new_containers = updates && is_about(request, "", "pods", "ephemeralcontainers");
+    if !creates_pod(request) && !new_containers {
+        return Ok(());
+    }
+    if is_mirror(request) && !new_containers {
+        return check_mirror(pod).map_err(|why| forbidden(request, why));
+    }
+    let name = pod.str_at(&["spec", "serviceAccountName"]);
+    if name.is_empty() {
+        let pod = ObjectKey::new(request.target.namespace.clone(), pod.name());
+        return Err(forbidden(request, format!("no service account specified for pod {pod}")));
+    }
+    let account = find(request, cluster, name)?;
+    let allowed = Allowed { account: &account };
+    let refused = match (allowed.are_listed(), new_containers) {
+        (false, _) => Ok(()),
+        (true, true) => allowed.in_containers(pod, "ephemeralContainers", "ephemeral container"),
+        (true, false) => allowed.in_pod(pod),
+    };
+    refused.map_err(|why| forbidden(request, why))
+}
+
+/// What an agent shows of its own files needs nothing that others could not give it.
+fn check_mirror(pod: &Object) -> Result<(), &'static str> {
+    if !pod.str_at(&["spec", "serviceAccountName"]).is_empty() {
+        return Err("a mirror pod may not reference service accounts");
+    }
+    if pod_references::names_secrets(pod) {
+        return Err("a mirror pod may not reference secrets");
+    }
+    let sources = pod_references::list(pod, "volumes").flat_map(pod_references::sources);
+    match sources.into_iter().any(|source| source["serviceAccountToken"].is_object()) {
+        true => Err("a mirror pod may not use ServiceAccountToken volume projections"),
+        false => Ok(()),
+    }
+}
+
+/// The secrets that an account lets its pods use.
+struct Allowed<'a> {
+    account: &'a api::ServiceAccount,
+}
+
+impl Allowed<'_> {
+    /// Whether pods are held to them at all.
+    fn are_listed(&self) -> bool {
+        let annotations = self.account.metadata.annotations.as_ref();
+        let given = annotations.and_then(|annotations| annotations.get(ENFORCE));
+        given.is_some_and(|given| ["1", "t", "T", "true", "TRUE", "True"].contains(&given.as_str()))
+    }
+
+    fn account_name(&self) -> &str {
+        self.account.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// `what` is refused unless the account lists the secret.
+    fn secret(&self, name: &Value, what: impl FnOnce() -> String) -> Result<(), String> {
+        let Some(name) = name.as_str() else { return Ok(()) };
+        let mut listed = self.account.secrets.iter().flatten();
+        match listed.any(|secret| secret.name.as_deref() == Some(name)) {
+            true => Ok(()),
+            false => Err(format!(
+                "{} secret.secretName=\"{name}\" is not allowed because service account {} does not reference that secret",
+                what(),
+                self.account_name()
+            )),
         }
-        let Some(pod) = request.object.as_mut() else { return Ok(()) };
-        if pod.str_at(&["spec", "serviceAccountName"]).is_empty() {
-            pod.section_mut("spec").insert("serviceAccountName".into(), DEFAULT.into());
+    }
+
+    fn in_pod(&self, pod: &Object) -> Result<(), String> {
+        for volume in pod_references::list(pod, "volumes") {
+            self.secret(&volume["secret"]["secretName"], || "volume with".to_owned())?;
         }
-        let name = pod.str_at(&["spec", "serviceAccountName"]).to_owned();
-        let account = find(request, cluster, &name)?;
-        let Some(pod) = request.object.as_mut() else { return Ok(()) };
-        pod.section_mut("spec").insert("serviceAccount".into(), name.into());
-        if wants_token(pod, &account) {
-            mount_token(pod.section_mut("spec"), || names::suffix(cluster.env.random_u64()));
+        self.in_containers(pod, "initContainers", "init container")?;
+        self.in_containers(pod, "containers", "container")?;
+        for (index, secret) in pod_references::list(pod, "imagePullSecrets").enumerate() {
+            let name = secret["name"].as_str().unwrap_or_default();
+            if !self.account.image_pull_secrets.iter().flatten().any(|listed| listed.name == name) {
+                return Err(format!(
+                    "imagePullSecrets[{index}].name=\"{name}\" is not allowed because service account {} does not reference that imagePullSecret",
+                    self.account_name()
+                ));
+            }
         }
-        add_pull_secrets(pod.section_mut("spec"), &account);
         Ok(())
     }
 
-    fn validate(&self, request: &AdmissionRequest<'_>, cluster: &Cluster<'_>) -> Result<(), Status> {
-        if !creates_pod(request) {
-            return Ok(());
+    fn in_containers(&self, pod: &Object, field: &str, words: &str) -> Result<(), String> {
+        for container in pod_references::list(pod, field) {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let name = text(&container["name"]);
+            for variable in container["env"].as_array().into_iter().flatten() {
+                self.secret(&variable["valueFrom"]["secretKeyRef"]["name"], || {
+                    format!("{words} {name} with envVar {} referencing", text(&variable["name"]))
+                })?;
+            }
+            for source in container["envFrom"].as_array().into_iter().flatten() {
+                self.secret(&source["secretRef"]["name"], || {
+                    format!("{words} {name} with envFrom referencing")
+                })?;
+            }
         }
-        let name = request
-            .object
-            .as_ref()
-            .map(|pod| pod.str_at(&["spec", "serviceAccountName"]))
-            .unwrap_or_default();
-        match (is_mirror(request), name) {
-            (true, "") => Ok(()),
-            (true, _) => Err(forbidden(request, "a mirror pod may not reference service accounts")),
-            (false, name) => find(request, cluster, name).map(drop),
-        }
+        Ok(())
     }
 }
 
@@ -71,7 +201,7 @@ fn find(
     request: &AdmissionRequest<'_>,
     cluster: &Cluster<'_>,
     name: &str,
-) -> Result<std::sync::Arc<api::ServiceAccount>, Status> {
+) -> Result<Arc<api::ServiceAccount>, Status> {
     let key = ObjectKey::new(request.target.namespace.clone(), name);
     let account = cluster.cache.get_as::<api::ServiceAccount>(&core("serviceaccounts"), &key);
     account.ok_or_else(|| {
@@ -188,5 +318,93 @@ mod tests {
                 api::ServiceAccount { automount_service_account_token: account, ..Default::default() };
             assert_eq!(wants_token(&object.expect("an object"), &account), expected, "{pod:?}");
         }
+    }
+
+    /// What is said of a pod whose account lists the secret `listed`, or of one without any.
+    fn told(account: Value, metadata: Value, spec: Value) -> Option<String> {
+        let world = ironclad_client::testing::Objects::default();
+        world.put("", "serviceaccounts", account);
+        let pod = Object::from_value(json!({ "metadata": metadata, "spec": spec })).expect("an object");
+        let context = ironclad_engine::gate::Context::default();
+        let ask = crate::testing::Ask::create("a", ("", "pods"), pod);
+        let env = ironclad_env::SimEnv::new(1).shared();
+        let told = crate::testing::hold(&world, &context, ask, |request, cache| {
+            check(request, &Cluster { cache, env: &env })
+        });
+        Some(told.err()?.message.split_once(": ")?.1.to_owned())
+    }
+
+    #[test]
+    fn an_account_may_list_the_secrets_of_its_pods() {
+        let account = |enforced: &str| {
+            json!({
+                "metadata": { "name": "robot", "namespace": "a", "annotations": { ENFORCE: enforced } },
+                "secrets": [{ "name": "listed" }], "imagePullSecrets": [{ "name": "pull" }],
+            })
+        };
+        let check = |enforced: &str, spec: Value, want: Option<&str>| {
+            let mut spec = spec;
+            spec["serviceAccountName"] = json!("robot");
+            assert_eq!(
+                told(account(enforced), json!({ "name": "p" }), spec.clone()).as_deref(),
+                want,
+                "{spec}"
+            );
+        };
+        let volume = |name: &str| json!({ "volumes": [{ "name": "v", "secret": { "secretName": name } }] });
+        check("true", volume("listed"), None);
+        check("false", volume("other"), None);
+        check(
+            "true",
+            volume("other"),
+            Some(
+                "volume with secret.secretName=\"other\" is not allowed because service account robot does not reference that secret",
+            ),
+        );
+        let from = json!([{ "secretRef": { "name": "other" } }]);
+        check(
+            "1",
+            json!({ "initContainers": [{ "name": "i", "envFrom": from }] }),
+            Some(
+                "init container i with envFrom referencing secret.secretName=\"other\" is not allowed because service account robot does not reference that secret",
+            ),
+        );
+        let variable = json!([{ "name": "E", "valueFrom": { "secretKeyRef": { "name": "other" } } }]);
+        check(
+            "true",
+            json!({ "containers": [{ "name": "c", "env": variable }] }),
+            Some(
+                "container c with envVar E referencing secret.secretName=\"other\" is not allowed because service account robot does not reference that secret",
+            ),
+        );
+        check(
+            "true",
+            json!({ "imagePullSecrets": [{ "name": "pull" }, { "name": "other" }] }),
+            Some(
+                "imagePullSecrets[1].name=\"other\" is not allowed because service account robot does not reference that imagePullSecret",
+            ),
+        );
+    }
+
+    #[test]
+    fn a_mirror_pod_uses_no_secrets() {
+        let check = |spec: Value, want: Option<&str>| {
+            let metadata = json!({ "name": "p", "annotations": { MIRROR: "x" } });
+            assert_eq!(
+                told(json!({ "metadata": { "name": "robot" } }), metadata, spec.clone()).as_deref(),
+                want,
+                "{spec}"
+            );
+        };
+        check(json!({}), None);
+        check(json!({ "serviceAccountName": "x" }), Some("a mirror pod may not reference service accounts"));
+        check(
+            json!({ "volumes": [{ "secret": { "secretName": "s" } }] }),
+            Some("a mirror pod may not reference secrets"),
+        );
+        check(
+            json!({ "volumes": [{ "projected": { "sources": [{ "serviceAccountToken": {} }] } }] }),
+            Some("a mirror pod may not use ServiceAccountToken volume projections"),
+        );
     }
 }

@@ -22,6 +22,7 @@ use ironclad_engine::gate::{
 };
 use ironclad_env::BoxFuture;
 use k8s_openapi::api::rbac::v1::PolicyRule;
+use serde::Deserialize;
 use serde_json::Value;
 
 use self::cover::{list, missing};
@@ -152,9 +153,12 @@ fn forbidden(request: &AdmissionRequest<'_>, object: &Object, why: &str) -> Stat
     Status::forbidden(&request.target.resource.group_resource(), object.name(), why)
 }
 
+/// Rules that cannot be read might grant anything.
 fn rules_of(role: &Object) -> Vec<PolicyRule> {
-    let rules = role.0.get("rules").cloned().unwrap_or_default();
-    serde_json::from_value(rules).unwrap_or_default()
+    match role.0.get("rules").filter(|rules| !rules.is_null()) {
+        Some(rules) => Vec::deserialize(rules).unwrap_or_else(|_| full_authority().into()),
+        None => Vec::new(),
+    }
 }
 
 fn aggregates(role: &Object) -> bool {
