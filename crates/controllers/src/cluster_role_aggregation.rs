@@ -48,12 +48,67 @@ impl Controller for ClusterRoleAggregation {
             }
         }
         let mut plan = Plan::done();
-        if role.rules.as_ref() != Some(&rules) {
+        if role.rules.as_deref().unwrap_or_default() != rules {
             let mut wanted = ClusterRole::clone(&role);
             wanted.rules = Some(rules);
             let object = Object::from_typed(&wanted).unwrap_or_default();
             plan.then(Write::Update { target: CLUSTER_ROLES.object(key), object });
         }
         plan
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::World;
+
+    fn role(name: &str, group: &str, resources: &[&str]) -> Value {
+        let rules: Vec<Value> = resources
+            .iter()
+            .map(|of| json!({ "apiGroups": [""], "resources": [of], "verbs": ["get"] }))
+            .collect();
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": { "name": name, "labels": { "to": group } }, "rules": rules,
+        })
+    }
+
+    /// The resources that an aggregated role ends up with; `None` if nothing was written.
+    fn gathered(others: &[Value], before: Value, selectors: Value) -> Option<Vec<String>> {
+        let mut world = World::at("2026-01-01T00:00:00Z");
+        others.iter().for_each(|other| world.put(CLUSTER_ROLES, other.clone()));
+        let mut own = role("own", "x", &[]);
+        own["rules"] = before;
+        own["aggregationRule"] = json!({ "clusterRoleSelectors": selectors });
+        world.put(CLUSTER_ROLES, own);
+        let key = ObjectKey::cluster("own");
+        let view = View { cache: &world.cache, last_failure: None };
+        let plan = ClusterRoleAggregation.reconcile(&view, &key, world.now);
+        if plan.stages.is_empty() {
+            return None;
+        }
+        world.carry_out(plan);
+        let rules = world.get(CLUSTER_ROLES, "own").map(|own| own["rules"].clone()).unwrap_or_default();
+        let names = rules.as_array().into_iter().flatten().map(|rule| rule["resources"][0].to_string());
+        Some(names.collect())
+    }
+
+    #[test]
+    fn rules_come_by_the_names_of_their_roles_once_each() {
+        let to = |group: &str| json!([{ "matchLabels": { "to": group } }]);
+        let others = [
+            role("b", "x", &["pods", "nodes"]),
+            role("a", "x", &["secrets", "pods"]),
+            role("c", "y", &["events"]),
+        ];
+        let all = ["\"secrets\"", "\"pods\"", "\"nodes\""].map(str::to_owned).to_vec();
+        assert_eq!(gathered(&others, Value::Null, to("x")), Some(all));
+        assert_eq!(gathered(&others, json!([{ "verbs": ["*"] }]), to("z")), Some(Vec::new()));
+        // Nothing where there is nothing, however that is written.
+        assert_eq!(gathered(&others, Value::Null, to("z")), None);
+        assert_eq!(gathered(&others, json!([]), to("z")), None);
     }
 }

@@ -85,7 +85,7 @@ fn everywhere(settings: &Settings) -> Vec<Arc<dyn Controller>> {
         Arc::new(namespace::NamespaceLifecycle),
         Arc::new(node_lifecycle::NodeLifecycle::default()),
         Arc::new(node_lifecycle::eviction::TaintEviction),
-        Arc::new(pod_gc::PodGc),
+        Arc::new(pod_gc::PodGc::default()),
         Arc::new(replicaset::PodSets::replica_sets()),
         Arc::new(replicaset::PodSets::replication_controllers()),
         Arc::new(resource_quota::ResourceQuotas),
