@@ -90,8 +90,12 @@ pub fn unknown_fields(value: &mut Value, schema: &Schema) {
         (_, value) if schema.hollow => hollow_out(value),
         (Shape::Ref(_), value) => as_typed(value, schema),
         (Shape::Object(object), Value::Object(fields)) => {
+            let is_unknown = |name: &str| object.property(name).is_none();
             if !object.preserve_unknown {
-                fields.retain(|name, _| object.property(name).is_some());
+                fields.retain(|name, _| !is_unknown(name));
+            } else if object.hollow_unknown {
+                let unknown = fields.iter_mut().filter(|(name, _)| is_unknown(name));
+                unknown.for_each(|(_, value)| hollow_out(value));
             }
             for property in &object.properties {
                 if let Some(value) = fields.get_mut(property.name.as_ref()) {
@@ -174,6 +178,14 @@ mod tests {
             json!({"a": 1, "b": [{}], "c": {}, "d": null}),
         );
         assert_eq!(unknown, ["f.b[0].x", "f.c.a", "f.c.apiVersion"]);
+        let beside = json!({"type": "object", "additionalProperties": true, "properties": {"known": {"type": "object",
+            "x-kubernetes-preserve-unknown-fields": true}}});
+        let unknown = check(
+            beside,
+            json!({"f": {"known": {"x": 1}, "a": 1, "b": [{"x": 1}], "c": {"x": 1}}}),
+            json!({"known": {"x": 1}, "a": 1, "b": [{}], "c": {}}),
+        );
+        assert_eq!(unknown, ["f.b[0].x", "f.c.x"]);
         let item = json!({"type": "object", "properties": {"known": {"type": "object"}}});
         let open = json!({"type": "array", "x-kubernetes-preserve-unknown-fields": true, "items": item});
         let given = json!({"f": [{"known": {"x": 1}, "unknown": {"x": 1}}]});

@@ -94,6 +94,11 @@ impl<'a> Checker<'a> {
             let Some(property) = object.property(name) else {
                 if !object.preserve_unknown {
                     self.unknown(name);
+                } else if object.hollow_unknown {
+                    let length = self.path.len();
+                    self.enter(name);
+                    self.hollow(value);
+                    self.path.truncate(length);
                 }
                 continue;
             };

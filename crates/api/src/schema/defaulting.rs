@@ -81,6 +81,9 @@ mod tests {
         let inner =
             json!({"type": "object", "default": {}, "properties": {"y": {"type": "integer", "default": 1}}});
         check(with(inner), json!({}), json!({"x": {"y": 1}}));
+        let whole = json!({"type": "object", "x-kubernetes-embedded-resource": true, "properties": {
+            "kind": {"type": "string", "default": "K"}, "metadata": {"type": "object", "default": {"name": "n"}}}});
+        check(with(whole), json!({"x": {}}), json!({"x": {"kind": "K", "metadata": {"name": "n"}}}));
         let map = json!({"type": "object", "additionalProperties": {"type": "string"}});
         check(map.clone(), json!({"a": null, "b": "c"}), json!({"b": "c"}));
         let map = json!({"type": "object", "additionalProperties": {"type": "string", "default": "d"}});

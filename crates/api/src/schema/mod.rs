@@ -89,6 +89,8 @@ pub struct Object {
     pub properties: Vec<Property>,
     /// Unknown fields are kept (x-kubernetes-preserve-unknown-fields).
     pub preserve_unknown: bool,
+    /// Those that are kept are [hollow](Schema::hollow) (`additionalProperties: true`).
+    pub hollow_unknown: bool,
     /// The places in `properties` of those that a protobuf message has, in the order of their
     /// numbers: those of one inlined message stand together. Empty for custom resources.
     pub by_number: Box<[u16]>,
@@ -104,7 +106,7 @@ impl Object {
         by_number.retain(|(path, _)| path[0] != 0);
         by_number.sort_unstable();
         let by_number = by_number.into_iter().map(|(_, at)| at).collect();
-        Self { properties, preserve_unknown: false, by_number }
+        Self { properties, preserve_unknown: false, hollow_unknown: false, by_number }
     }
 
     /// The property of that exact name: JSON keys are matched case-sensitively.

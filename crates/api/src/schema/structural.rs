@@ -104,7 +104,12 @@ fn object(keywords: &Map<String, Value>) -> Shape {
         .collect();
     properties.sort_by(|a, b| a.name.cmp(&b.name));
     let preserve_unknown = open || is_true(keywords, PRESERVE);
-    Shape::Object(Box::new(Object { properties, preserve_unknown, ..Object::default() }))
+    Shape::Object(Box::new(Object {
+        properties,
+        preserve_unknown,
+        hollow_unknown: open,
+        ..Object::default()
+    }))
 }
 
 fn topology(keywords: &Map<String, Value>) -> Option<Topology> {
@@ -122,13 +127,15 @@ fn topology(keywords: &Map<String, Value>) -> Option<Topology> {
     }
 }
 
-/// Declares apiVersion, kind and metadata, whatever the schema says of them.
+/// Declares apiVersion, kind and metadata, whatever the schema says of them but for their defaults.
 fn add_type_meta(schema: &mut Schema) {
     let Shape::Object(object) = &mut schema.shape else { return };
     let metadata = Catalog::builtin().id(OBJECT_META).map_or(Shape::Raw, Shape::Ref);
     for (name, shape) in [("apiVersion", Shape::String), ("kind", Shape::String), ("metadata", metadata)] {
+        let given = object.properties.iter_mut().find(|property| property.name == name);
+        let default = given.and_then(|property| property.schema.default.take());
         object.properties.retain(|property| property.name != name);
-        let schema = Schema::of(shape);
+        let schema = Schema { default, ..Schema::of(shape) };
         object.properties.push(Property { name: Name::Borrowed(name), schema, ..Property::default() });
     }
     object.properties.sort_by(|a, b| a.name.cmp(&b.name));
