@@ -2,19 +2,24 @@
 
 mod cluster;
 mod figures;
+mod kind;
 mod process;
 mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ironclad_api::Status;
+use ironclad_client::{Client, PatchKind, Request, Target};
 use ironclad_env::RealEnv;
+use serde_json::json;
 
 use super::{many_threads, print};
 use crate::cli::Output;
 use crate::failure::{Exit, Failure};
 use cluster::Cluster;
 use figures::{Figures, table};
+use kind::Kind;
 use process::Servers;
 use work::WORK;
 
@@ -35,6 +40,9 @@ pub struct Arguments {
     /// What to measure [default: all of them but pods]
     #[arg(long, value_delimiter = ',', value_name = "WORK", value_parser = work_names())]
     only: Vec<String>,
+    /// What creates, gets, patches, lists and watches are about
+    #[arg(long, value_enum, default_value_t)]
+    kind: Kind,
     /// Connections that work at the same time
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
     clients: u16,
@@ -65,11 +73,25 @@ pub struct Bench {
     pub env: ironclad_env::Env,
     pub cluster: Cluster,
     pub servers: Servers,
+    pub kind: Kind,
     pub operations: usize,
     pub objects: usize,
     pub watchers: usize,
     pub pods: usize,
     pub image: String,
+}
+
+impl Bench {
+    async fn create(&self, client: usize, name: String) -> Result<(), Status> {
+        self.cluster.create(client, self.kind.resource(), self.kind.make(name)).await
+    }
+
+    async fn patch(&self, client: usize, name: String, step: usize) -> Result<(), Status> {
+        let target = Target::object(self.kind.resource(), &self.cluster.key(name));
+        let patch = json!({"metadata": {"annotations": {"step": step.to_string()}}});
+        let request = Request::patch(target, PatchKind::Strategic, patch.to_string());
+        self.cluster.client(client).call(request).await.map(drop)
+    }
 }
 
 fn work_names() -> clap::builder::PossibleValuesParser {
@@ -91,6 +113,7 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Figures>, Failure> {
         Cluster::connect(&env, &path, arguments.context.as_deref(), arguments.clients.into()).await?;
     let bench = Arc::new(Bench {
         servers: Servers::new(&arguments.server_pid)?,
+        kind: arguments.kind,
         operations: arguments.operations as usize,
         objects: arguments.objects as usize,
         watchers: arguments.watchers.into(),
@@ -103,6 +126,9 @@ async fn measure(arguments: &Arguments) -> Result<Vec<Figures>, Failure> {
         [] => work.by_default,
         only => only.iter().any(|name| name == work.name),
     };
+    if bench.kind == Kind::Pod {
+        bench.cluster.service_account().await.map_err(|status| Failure::failed(status, ""))?;
+    }
     let mut all = Vec::new();
     for work in WORK.iter().filter(chosen) {
         eprintln!("{}: {}", work.name, work.about);

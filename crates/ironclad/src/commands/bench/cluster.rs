@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ironclad_api::params::DeleteOptions;
 use ironclad_api::{GroupVersionResource, Object, ObjectKey, Status};
-use ironclad_client::{Client, PatchKind, Request, Target};
+use ironclad_client::{Client, Request, Target};
 use ironclad_env::{Env, EnvironmentExt};
 use ironclad_remote::RemoteClient;
 use serde_json::{Value, json};
@@ -23,12 +23,12 @@ pub struct Cluster {
     pub namespace: String,
 }
 
-pub fn config_maps() -> GroupVersionResource {
-    GroupVersionResource::new("", "v1", "configmaps")
-}
-
 pub fn pods() -> GroupVersionResource {
     GroupVersionResource::new("", "v1", "pods")
+}
+
+fn service_accounts() -> GroupVersionResource {
+    GroupVersionResource::new("", "v1", "serviceaccounts")
 }
 
 fn namespaces() -> GroupVersionResource {
@@ -76,16 +76,18 @@ impl Cluster {
         self.client(client).call(Request::create(self.collection(resource), object(new))).await.map(drop)
     }
 
-    pub async fn patch_config_map(&self, client: usize, name: String, patch: &Value) -> Result<(), Status> {
-        let target = Target::object(config_maps(), &self.key(name));
-        let request = Request::patch(target, PatchKind::Strategic, patch.to_string());
-        self.client(client).call(request).await.map(drop)
+    /// Makes the service account that pods need, for servers that run without the controller for it.
+    pub async fn service_account(&self) -> Result<(), Status> {
+        let new = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}});
+        match self.create(0, service_accounts(), new).await {
+            Err(status) if status.is_already_exists() => Ok(()),
+            other => other,
+        }
     }
 
     /// Returns once the namespace has its service account, without which it takes no pods.
     pub async fn default_service_account(&self, env: &Env) {
-        let resource = GroupVersionResource::new("", "v1", "serviceaccounts");
-        let target = Target::object(resource, &self.key("default".into()));
+        let target = Target::object(service_accounts(), &self.key("default".into()));
         while self.client(0).call(Request::get(target.clone())).await.is_err() {
             env.sleep(POLL).await;
         }
@@ -95,16 +97,6 @@ impl Cluster {
         let target = Target::object(namespaces(), &ObjectKey::cluster(self.namespace.clone()));
         self.client(0).call(Request::delete(target, DeleteOptions::default())).await.map(drop)
     }
-}
-
-/// A map whose encoded form is about a kilobyte.
-pub fn config_map(name: String) -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": name, "labels": {"app": "bench"}},
-        "data": {"payload": "x".repeat(700), "step": "0"},
-    })
 }
 
 fn object(value: Value) -> Object {

@@ -10,14 +10,13 @@ use ironclad_client::{Client, Operation, Request};
 
 use super::{Figures, spread};
 use crate::commands::bench::Bench;
-use crate::commands::bench::cluster::{config_map, config_maps};
 
 const PAGE: usize = 500;
 const LISTS: usize = 20;
 
 pub async fn list(bench: Arc<Bench>) -> Result<Vec<Figures>, Status> {
     let filled = spread(&bench, "", bench.objects, |bench, client, number| async move {
-        match bench.cluster.create(client, config_maps(), config_map(format!("list-{number}"))).await {
+        match bench.create(client, format!("list-{number}")).await {
             Err(status) if status.is_already_exists() => Ok(()),
             other => other,
         }
@@ -34,7 +33,7 @@ pub async fn list(bench: Arc<Bench>) -> Result<Vec<Figures>, Status> {
 }
 
 async fn list_whole(bench: &Bench, client: usize) -> Result<(), Status> {
-    let path = format!("/api/v1/namespaces/{}/configmaps", bench.cluster.namespace);
+    let path = format!("/api/v1/namespaces/{}/{}", bench.cluster.namespace, bench.kind.resource().resource);
     let response = bench.cluster.client(client).send(Method::GET, &path, None).await?;
     let code = response.status();
     let mut body = response.into_body();
@@ -43,7 +42,7 @@ async fn list_whole(bench: &Bench, client: usize) -> Result<(), Status> {
         let frame = frame.map_err(Status::internal_error)?;
         bytes += frame.data_ref().map_or(0, |data| data.len());
     }
-    if code.is_success() && bytes > bench.objects * 700 {
+    if code.is_success() && bytes > bench.objects * bench.kind.least() {
         return Ok(());
     }
     Err(Status::internal_error(format!("a list of {bytes} bytes with code {code}")))
@@ -52,7 +51,7 @@ async fn list_whole(bench: &Bench, client: usize) -> Result<(), Status> {
 async fn list_pages(bench: &Bench, client: usize) -> Result<(), Status> {
     let mut options = ListOptions { limit: PAGE, ..ListOptions::default() };
     loop {
-        let target = bench.cluster.collection(config_maps());
+        let target = bench.cluster.collection(bench.kind.resource());
         let request = Request { target, operation: Operation::List(options.clone()) };
         let list: Object = bench.cluster.client(client).call(request).await?;
         options.continue_token = list.meta_str("continue").to_owned();

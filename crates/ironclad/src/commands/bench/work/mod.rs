@@ -1,8 +1,8 @@
 //! The pieces of work: one file each and a line in [`WORK`].
 
-mod config_maps;
 mod lists;
 mod pods;
+mod single;
 mod watches;
 
 use std::sync::Arc;
@@ -29,25 +29,25 @@ pub struct Work {
 pub const WORK: &[Work] = &[
     Work {
         name: "create",
-        about: "durable creates of config maps of 1 kB",
+        about: "durable creates",
         by_default: true,
-        run: |bench| Box::pin(config_maps::create(bench)),
+        run: |bench| Box::pin(single::create(bench)),
     },
     Work {
         name: "get",
-        about: "gets of single config maps",
+        about: "gets of single objects",
         by_default: true,
-        run: |bench| Box::pin(config_maps::get(bench)),
+        run: |bench| Box::pin(single::get(bench)),
     },
     Work {
         name: "patch",
-        about: "strategic merge patches of config maps",
+        about: "strategic merge patches",
         by_default: true,
-        run: |bench| Box::pin(config_maps::patch(bench)),
+        run: |bench| Box::pin(single::patch(bench)),
     },
     Work {
         name: "list",
-        about: "lists of all config maps, whole and in pages of 500",
+        about: "lists of all, whole and in pages of 500",
         by_default: true,
         run: |bench| Box::pin(lists::list(bench)),
     },

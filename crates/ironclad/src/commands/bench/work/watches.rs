@@ -3,17 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ironclad_api::{GroupVersionKind, ObjectKey, Status};
+use ironclad_api::{ObjectKey, Status};
 use ironclad_client::{Cache, Change, Observer};
 use ironclad_env::EnvironmentExt;
 use ironclad_remote::{RemoteCache, WatchSpec};
 use parking_lot::Mutex;
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::Figures;
 use crate::commands::bench::Bench;
-use crate::commands::bench::cluster::{config_map, config_maps};
 
 const CHANGES: usize = 200;
 const LIMIT: Duration = Duration::from_secs(30);
@@ -40,7 +38,7 @@ impl Observer for Watcher {
 }
 
 pub async fn watch(bench: Arc<Bench>) -> Result<Vec<Figures>, Status> {
-    bench.cluster.create(0, config_maps(), config_map(NAME.into())).await?;
+    bench.create(0, NAME.into()).await?;
     // Bounded by watchers times changes, since the next change waits for all watchers.
     let (seen, mut arrivals) = mpsc::unbounded_channel();
     let caches = watchers(&bench, &seen).await?;
@@ -51,8 +49,7 @@ pub async fn watch(bench: Arc<Bench>) -> Result<Vec<Figures>, Status> {
     // From 1: the map is made with step 0, and a patch that changes nothing is no event.
     for change in 1..=CHANGES {
         let sent = bench.env.elapsed();
-        let patch = json!({"data": {"step": change.to_string()}});
-        bench.cluster.patch_config_map(change, NAME.into(), &patch).await?;
+        bench.patch(change, NAME.into(), change).await?;
         let arrived = wait(&bench, &mut arrivals).await?;
         latencies.extend(arrived.into_iter().map(|at| at.saturating_sub(sent)));
     }
@@ -69,15 +66,14 @@ async fn watchers(
 ) -> Result<Vec<Arc<RemoteCache>>, Status> {
     let spec = || WatchSpec {
         namespace: Some(bench.cluster.namespace.clone()),
-        ..WatchSpec::all(GroupVersionKind::new("", "v1", "ConfigMap"), "configmaps", true)
-            .selecting("metadata.name", NAME)
+        ..WatchSpec::all(bench.kind.kind(), bench.kind.plural(), true).selecting("metadata.name", NAME)
     };
     let mut caches = Vec::with_capacity(bench.watchers);
     for number in 0..bench.watchers {
         let cache = RemoteCache::start(&bench.env, bench.cluster.client(number), vec![spec()]);
         let key = bench.cluster.key(NAME.into());
         let watcher = Watcher { env: bench.env.clone(), key, seen: seen.clone(), revision: Mutex::new(0) };
-        cache.observe(&[config_maps().group_resource()], Arc::new(watcher));
+        cache.observe(&[bench.kind.resource().group_resource()], Arc::new(watcher));
         caches.push(cache);
     }
     for cache in &caches {

@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use ironclad_api::Status;
 use ironclad_client::{Client, Request, Target};
-use serde_json::json;
 
 use super::{Figures, spread};
 use crate::commands::bench::Bench;
-use crate::commands::bench::cluster::{config_map, config_maps};
 
 pub async fn create(bench: Arc<Bench>) -> Result<Vec<Figures>, Status> {
     let count = bench.operations;
     let created = spread(&bench, "create", count, |bench, client, number| async move {
-        bench.cluster.create(client, config_maps(), config_map(format!("create-{number}"))).await
+        bench.create(client, format!("create-{number}")).await
     });
     Ok(vec![created.await?])
 }
@@ -23,7 +21,7 @@ const TARGETS: usize = 100;
 
 async fn targets(bench: &Arc<Bench>) -> Result<(), Status> {
     let made = spread(bench, "", TARGETS, |bench, client, number| async move {
-        match bench.cluster.create(client, config_maps(), config_map(target(number))).await {
+        match bench.create(client, target(number)).await {
             Err(status) if status.is_already_exists() => Ok(()),
             other => other,
         }
@@ -38,7 +36,7 @@ fn target(number: usize) -> String {
 pub async fn get(bench: Arc<Bench>) -> Result<Vec<Figures>, Status> {
     targets(&bench).await?;
     let got = spread(&bench, "get", bench.operations, |bench, client, number| async move {
-        let target = Target::object(config_maps(), &bench.cluster.key(target(number)));
+        let target = Target::object(bench.kind.resource(), &bench.cluster.key(target(number)));
         bench.cluster.client(client).call(Request::get(target)).await.map(drop)
     });
     Ok(vec![got.await?])
@@ -47,8 +45,7 @@ pub async fn get(bench: Arc<Bench>) -> Result<Vec<Figures>, Status> {
 pub async fn patch(bench: Arc<Bench>) -> Result<Vec<Figures>, Status> {
     targets(&bench).await?;
     let patched = spread(&bench, "patch", bench.operations, |bench, client, number| async move {
-        let patch = json!({"data": {"step": number.to_string()}});
-        bench.cluster.patch_config_map(client, target(number), &patch).await
+        bench.patch(client, target(number), number).await
     });
     Ok(vec![patched.await?])
 }
