@@ -4,6 +4,7 @@
 mod front_proxy;
 mod websocket_token;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +17,7 @@ use ironclad_env::Env;
 use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 
-use crate::negotiate::header;
-
-pub use front_proxy::{FrontProxy, extra};
+pub use front_proxy::{FrontProxy, extra, values};
 
 /// A certificate that was good counts as good this long on its connection.
 const REMEMBERED: Duration = Duration::from_secs(10);
@@ -77,7 +76,8 @@ impl Identification {
             return Ok(user);
         }
         let from_websocket = websocket_token::take(headers)?;
-        let token = bearer(headers).or(from_websocket.as_deref());
+        let token = bearer(headers);
+        let token = token.as_deref().or(from_websocket.as_deref());
         let credentials = Credentials { chain: &peer.chain, token, path };
         let user = self.authenticators.authenticate(&credentials, self.env.now()).await;
         // A proxy that may not speak for others may still be somebody itself, but not nobody.
@@ -94,27 +94,39 @@ impl Identification {
     }
 }
 
-/// The token of `Authorization: Bearer`; the scheme is compared without regard to case.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = header(headers, &AUTHORIZATION).trim().split_once(' ')?;
+/// The token of `Authorization: Bearer`; the scheme is compared without regard to case. One in bytes that no token
+/// consists of is a token all the same: whoever shows it is not anonymous.
+fn bearer(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    match String::from_utf8_lossy(headers.get(AUTHORIZATION)?.as_bytes()) {
+        Cow::Borrowed(shown) => token_of(shown).map(Cow::Borrowed),
+        Cow::Owned(shown) => token_of(&shown).map(|token| token.to_owned().into()),
+    }
+}
+
+fn token_of(shown: &str) -> Option<&str> {
+    let (scheme, token) = shown.trim().split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
     fn bearer_tokens_are_found() {
         let check = |value: &str, want: Option<&str>| {
-            let headers = HeaderMap::from_iter([(AUTHORIZATION, value.parse().expect("a header"))]);
-            assert_eq!(bearer(&headers), want, "{value}");
+            let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header");
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+            assert_eq!(bearer(&headers).as_deref(), want, "{headers:?}");
         };
         check("Bearer abc", Some("abc"));
         check("bearer  abc ", Some("abc"));
         check("Basic abc", None);
         check("Bearer", None);
         check("Bearer ", None);
+        check("Bearer ä", Some("ä"));
     }
 }

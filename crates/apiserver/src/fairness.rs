@@ -235,9 +235,12 @@ impl Drop for InQueue<'_> {
         self.figures.inqueue.dec();
         let Some(ticket) = self.ticket.take() else { return };
         let now = self.env.elapsed();
-        if !self.lane.give_up(&ticket, now)
-            && let Ok(place) = self.receiver.try_recv()
-        {
+        if self.lane.give_up(&ticket, now) {
+            return;
+        }
+        // Its turn has come: the place has been sent, or is about to be. Whoever sends it after this keeps it.
+        self.receiver.close();
+        if let Ok(place) = self.receiver.try_recv() {
             self.lane.leave(place, now);
         }
     }

@@ -45,6 +45,7 @@ pub struct Metrics {
     pub panics: IntCounter,
     terminated: IntCounterVec,
     deprecated: IntGaugeVec,
+    unavailable: IntCounterVec,
 }
 
 /// Requests that only read, and those that write.
@@ -71,6 +72,13 @@ impl Metrics {
             ),
             &["group", "version", "resource", "subresource", "removed_release"],
         )?;
+        let unavailable = IntCounterVec::new(
+            Opts::new(
+                "aggregator_unavailable_apiservice_total",
+                "Counter of APIServices which are marked as unavailable broken down by APIService name and reason.",
+            ),
+            &["name", "reason"],
+        )?;
         let connections = IntGauge::new("ironclad_open_connections", "Number of open client connections.")?;
         let tunnels = IntGauge::new(
             "ironclad_open_tunnels",
@@ -83,6 +91,7 @@ impl Metrics {
         let panics = IntCounter::new("apiserver_request_panics_total", "Number of requests that panicked.")?;
         registry.register(Box::new(terminated.clone()))?;
         registry.register(Box::new(deprecated.clone()))?;
+        registry.register(Box::new(unavailable.clone()))?;
         registry.register(Box::new(connections.clone()))?;
         registry.register(Box::new(tunnels.clone()))?;
         registry.register(Box::new(handshake_failures.clone()))?;
@@ -109,6 +118,7 @@ impl Metrics {
             panics,
             terminated,
             deprecated,
+            unavailable,
         })
     }
 
@@ -148,6 +158,11 @@ impl Metrics {
     pub fn deprecated(&self, resource: &GroupVersionResource, subresource: &str) {
         let GroupVersionResource { group, version, resource } = resource;
         self.deprecated.with_label_values(&[&**group, &**version, &**resource, subresource, ""]).set(1);
+    }
+
+    /// Counts that an extension server, which was there, is no longer.
+    pub fn lost_service(&self, api_service: &str, reason: &str) {
+        self.unavailable.with_label_values(&[api_service, reason]).inc();
     }
 
     /// The page that a scraper reads.

@@ -10,6 +10,7 @@ use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Request};
 use hyper::body::Incoming;
+use ironclad_api::goprint::quote;
 use ironclad_api::status::Status;
 use ironclad_engine::User;
 use ironclad_env::EnvironmentExt;
@@ -43,6 +44,9 @@ pub async fn pass(
     {
         Some(Ok(location)) => location,
         Some(Err(Unreachable::Trust(why))) => return Ok(reply::text(500, why + "\n")),
+        Some(Err(Unreachable::User(why))) => {
+            return Ok(reply::text(503, format!("error trying to reach service: {why}\n")));
+        }
         Some(Err(Unreachable::Service(why))) => {
             tracing::debug!(api_service = remote.name, why, "an extension server cannot be found");
             return unavailable();
@@ -76,6 +80,8 @@ pub enum Unreachable {
     /// What it would have to show cannot be told.
     Trust(String),
     Service(String),
+    /// Who asks cannot be told there.
+    User(String),
 }
 
 impl super::Aggregation {
@@ -89,30 +95,37 @@ impl super::Aggregation {
         let (host, port) = address.rsplit_once(':').ok_or_else(no_port)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = port.parse().map_err(|_| no_port())?;
-        let extension = Extension { config, server_name: remote.server_name(), user: user_headers(user) };
+        let user = user_headers(user).map_err(Unreachable::User)?;
+        let extension = Extension { config, server_name: remote.server_name(), user };
         Ok(Location { peer: Peer::Extension(Arc::new(extension)), tls: true, host, port, path })
     }
 }
 
-/// The user, in the headers of the ConfigMap `extension-apiserver-authentication`.
-fn user_headers(user: &User) -> HeaderMap {
+/// The user, in the headers of the ConfigMap `extension-apiserver-authentication`. The error is Go's: somebody whose
+/// name cannot stand in a header must not pass as somebody with less of a name.
+fn user_headers(user: &User) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     let mut add = |name: &str, value: &str| {
-        // What cannot stand in a header cannot be told.
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
-            headers.append(name, value);
-        }
+        let invalid = |_| format!("net/http: invalid header field value for {}", quote(name));
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(invalid)?;
+        let name = HeaderName::try_from(name).map_err(|error| error.to_string())?;
+        headers.append(name, value);
+        Ok::<(), String>(())
     };
-    add("x-remote-user", &user.name);
+    add("x-remote-user", &user.name)?;
     if !user.uid.is_empty() {
-        add("x-remote-uid", &user.uid);
+        add("x-remote-uid", &user.uid)?;
     }
-    user.groups.iter().for_each(|group| add("x-remote-group", group));
+    for group in &user.groups {
+        add("x-remote-group", group)?;
+    }
     for (key, values) in &user.extra {
         let name = format!("x-remote-extra-{}", escaped(key));
-        values.iter().for_each(|value| add(&name, value));
+        for value in values {
+            add(&name, value)?;
+        }
     }
-    headers
+    Ok(headers)
 }
 
 /// A key as the end of a header's name: what cannot stand there is percent-encoded.
@@ -135,6 +148,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_cannot_be_told_is_nobody_else() {
+        let check = |name: &str, group: &str, want: Result<usize, &str>| {
+            let user = User { name: name.into(), groups: vec![group.into()], ..User::default() };
+            let got = user_headers(&user).map(|headers| headers.len());
+            assert_eq!(got, want.map_err(str::to_owned), "{name:?} {group:?}");
+        };
+        check("josé", "größe", Ok(2));
+        check("a\nb", "dev", Err("net/http: invalid header field value for \"x-remote-user\""));
+        check("jane", "a\0b", Err("net/http: invalid header field value for \"x-remote-group\""));
+    }
+
+    #[test]
     fn users_are_told_in_headers() {
         let user = User {
             name: "jane".into(),
@@ -142,7 +167,7 @@ mod tests {
             groups: vec!["dev".into(), "system:authenticated".into()],
             extra: BTreeMap::from([("acme.com/scope".into(), vec!["a".into(), "b".into()])]),
         };
-        let headers = user_headers(&user);
+        let headers = user_headers(&user).expect("headers");
         let got: Vec<(&str, &str)> =
             headers.iter().map(|(name, value)| (name.as_str(), value.to_str().expect("text"))).collect();
         let want = [

@@ -130,6 +130,9 @@ async fn look(shared: &Shared, aggregation: &Aggregation, client: &dyn Client, r
         message = finding.message,
         "an extension server's availability changed"
     );
+    if remote.available && !finding.available {
+        shared.metrics.lost_service(&remote.name, finding.reason);
+    }
     let resource = GroupVersionResource::new(GROUP, "v1", "apiservices");
     let target = Target::object(resource, &key).subresource("status");
     match client.call(ironclad_client::Request::update(target, written)).await {
@@ -215,7 +218,7 @@ async fn ask(
     };
     let located = aggregation.locate(remote, &user, path.to_owned());
     let location = located.map_err(|error| match error {
-        Unreachable::Trust(why) | Unreachable::Service(why) => Failed { url: String::new(), why },
+        Unreachable::Trust(why) | Unreachable::Service(why) | Unreachable::User(why) => Failed { url: String::new(), why },
     })?;
     let url = location.to_string();
     let failed = |why: String| Failed { url: url.clone(), why };

@@ -1,10 +1,11 @@
 //! A front proxy that authenticates users itself and passes their names in headers.
 //! Source: <https://kubernetes.io/docs/reference/access-authn-authz/authentication/#authenticating-proxy>
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
-use http::header::HeaderName;
+use http::header::{HeaderName, HeaderValue};
 use ironclad_engine::User;
 use ironclad_pki::verify::CaPool;
 use jiff::Timestamp;
@@ -41,13 +42,13 @@ impl FrontProxy {
             return Err(format!("x509: subject with cn={} is not in the allowed list", proxy.common_name));
         }
         let groups = values(headers, GROUP).filter(|group| !group.is_empty());
-        let mut groups: Vec<String> = groups.map(str::to_owned).collect();
+        let mut groups: Vec<String> = groups.map(Cow::into_owned).collect();
         let authenticated = ironclad_auth::authenticate::AUTHENTICATED;
         if !groups.iter().any(|group| group == authenticated) {
             groups.push(authenticated.to_owned());
         }
-        let uid = values(headers, UID).next().unwrap_or_default().to_owned();
-        Ok(Some(User { name: name.to_owned(), uid, groups, extra: extra(headers, EXTRA) }))
+        let uid = values(headers, UID).next().unwrap_or_default().into_owned();
+        Ok(Some(User { name: name.into_owned(), uid, groups, extra: extra(headers, EXTRA) }))
     }
 }
 
@@ -63,17 +64,23 @@ pub fn take_out(headers: &mut HeaderMap) {
     }
 }
 
-fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
-    headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok())
+/// What headers of a name say of a user. As in Go any bytes count: a name in UTF-8 that was passed over would leave
+/// the request to whoever sent it, with all of that one's rights.
+pub fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+    headers.get_all(name).into_iter().map(text)
+}
+
+fn text(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
 }
 
 /// The headers that begin with `prefix` as a user's extra: the rest of each name is a key.
 pub fn extra(headers: &HeaderMap, prefix: &str) -> BTreeMap<String, Vec<String>> {
     let mut extra: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in headers {
-        if let (Some(key), Ok(value)) = (name.as_str().strip_prefix(prefix), value.to_str()) {
+        if let Some(key) = name.as_str().strip_prefix(prefix) {
             let key = decode_path(key).map_or_else(|| key.to_owned(), |key| key.into_owned());
-            extra.entry(key).or_default().push(value.to_owned());
+            extra.entry(key).or_default().push(text(value).into_owned());
         }
     }
     extra
@@ -92,7 +99,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             let name: HeaderName = name.parse().expect("a name");
-            headers.append(name, value.parse().expect("a value"));
+            headers.append(name, HeaderValue::from_bytes(value.as_bytes()).expect("a value"));
         }
         headers
     }
@@ -138,6 +145,8 @@ mod tests {
             ],
             Ok(Some("jane 7 dev,ops,system:authenticated {\"acme.io/team\": [\"a\", \"b\"]}")),
         );
+        let foreign = [("X-Remote-User", "josé"), ("X-Remote-Group", "größe")];
+        check(&chain, &foreign, Ok(Some("josé  größe,system:authenticated {}")));
         check(&chain, &[("X-Remote-User", "")], Ok(None));
         check(&chain, &[("X-Remote-Group", "dev")], Ok(None));
         check(&[], &jane, Ok(None));

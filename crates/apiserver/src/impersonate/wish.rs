@@ -1,5 +1,6 @@
 //! Whom the headers ask for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
@@ -8,7 +9,7 @@ use ironclad_api::status::Status;
 use ironclad_auth::authenticate::{ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED};
 use ironclad_engine::User;
 
-use crate::authenticate::extra;
+use crate::authenticate::{extra, values};
 
 const USER: &str = "impersonate-user";
 const GROUP: &str = "impersonate-group";
@@ -29,13 +30,10 @@ pub struct Wish {
 impl Wish {
     /// `None` if the request asks for nobody. Who is behind it is not told any further: the headers are taken out.
     pub fn take(headers: &mut HeaderMap) -> Result<Option<Self>, Status> {
-        let text = |name: &str| {
-            headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
-        };
-        let groups = headers.get_all(GROUP).into_iter().filter_map(|value| value.to_str().ok());
+        let text = |name: &str| values(headers, name).next().unwrap_or_default().into_owned();
         let wish = Self {
             user: text(USER),
-            groups: groups.map(str::to_owned).collect(),
+            groups: values(headers, GROUP).map(Cow::into_owned).collect(),
             uid: text(UID),
             extra: extra(headers, EXTRA),
         };
@@ -116,7 +114,7 @@ pub mod tests {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             let name: http::HeaderName = name.parse().expect("a name");
-            headers.append(name, value.parse().expect("a value"));
+            headers.append(name, http::HeaderValue::from_bytes(value.as_bytes()).expect("a value"));
         }
         headers
     }
@@ -143,6 +141,11 @@ pub mod tests {
             &["system:unauthenticated"],
         );
         check(&[("Impersonate-User", "system:anonymous")], "system:anonymous", &["system:unauthenticated"]);
+        check(
+            &[("Impersonate-User", "josé"), ("Impersonate-Group", "größe")],
+            "josé",
+            &["größe", "system:authenticated"],
+        );
         check(&[("Impersonate-User", "system:node:a")], "system:node:a", &["system:authenticated"]);
         check(
             &[("Impersonate-User", "system:serviceaccount:ns:sa")],
