@@ -3,6 +3,8 @@
 //! leak into it. It does not go through tracing: no filter may drop a line.
 //! Source: <https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/>
 
+mod account;
+mod figures;
 mod file;
 mod policy;
 mod sinks;
@@ -14,7 +16,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ironclad_api::status::{Details, Status};
+use ironclad_api::status::{Details, Outcome, Status};
 use ironclad_engine::User;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,10 +25,15 @@ use serde_json::value::RawValue;
 use crate::impersonate::Impersonated;
 use crate::request_info::RequestInfo;
 
+pub use account::Account;
+pub use figures::Figures;
 pub use file::{Log, Settings};
 pub use policy::{Level, Policy, Verdict};
 pub use sinks::{Plan, Sinks};
 pub use tap::{Tap, object_of};
+
+/// Upstream's annotation of events that are not whole.
+const TRUNCATED: &str = "audit.k8s.io/truncated";
 
 /// How far a request had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,8 +59,8 @@ pub struct Record {
     pub annotations: BTreeMap<String, String>,
     /// The answer's code.
     pub code: u16,
-    /// The answer, where it is an error.
-    pub failure: Option<Status>,
+    /// What the answer says of itself, where it is a Status of the pipeline's.
+    pub status: Option<Status>,
     /// What was sent, and the answer, where the policy wants them.
     pub request_object: Option<Box<RawValue>>,
     pub response_object: Option<Box<RawValue>>,
@@ -134,8 +141,8 @@ struct ObjectRef<'a> {
 #[derive(Serialize)]
 struct ResponseStatus<'a> {
     metadata: serde_json::Map<String, serde_json::Value>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Outcome>,
     #[serde(skip_serializing_if = "str::is_empty")]
     message: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -153,15 +160,25 @@ impl Record {
     }
 
     fn response_status(&self, stage: Stage) -> Option<ResponseStatus<'_>> {
-        let failure = self.failure.as_ref();
+        let status = self.status.as_ref();
         (stage != Stage::RequestReceived).then(|| ResponseStatus {
             metadata: serde_json::Map::new(),
-            status: if failure.is_some() { "Failure" } else { "" },
-            message: failure.map_or("", |status| &status.message),
-            reason: failure.map_or("", |status| status.reason.as_str()),
-            details: failure.and_then(|status| status.details.as_deref()),
+            status: status.map(|status| status.outcome),
+            message: status.map_or("", |status| &status.message),
+            reason: status.map_or("", |status| status.reason.as_str()),
+            details: status.and_then(|status| status.details.as_deref()),
             code: self.code,
         })
+    }
+
+    /// As [`Self::line`], without what was sent and answered, which it says.
+    pub fn short_line(&mut self, info: &RequestInfo, level: Level, stage: Stage, now: Timestamp) -> Vec<u8> {
+        let objects = (self.request_object.take(), self.response_object.take());
+        self.annotations.insert(TRUNCATED.to_owned(), "true".to_owned());
+        let line = self.line(info, level, stage, now);
+        self.annotations.remove(TRUNCATED);
+        (self.request_object, self.response_object) = objects;
+        line
     }
 
     /// The line of the log, newline included.
@@ -240,17 +257,17 @@ mod tests {
             impersonated: None,
             annotations: BTreeMap::from([("authorization.k8s.io/decision".into(), "allow".into())]),
             code: 404,
-            failure: Some(Status::not_found(&ironclad_api::GroupResource::new("", "secrets"), "b")),
+            status: Some(Status::not_found(&ironclad_api::GroupResource::new("", "secrets"), "b")),
             request_object: None,
             response_object: None,
         };
-        let line = record.line(
-            &info.expect("readable"),
-            Level::Metadata,
-            Stage::ResponseComplete,
-            Timestamp::UNIX_EPOCH,
-        );
+        let (mut record, info) = (record, info.expect("readable"));
+        let (stage, now) = (Stage::ResponseComplete, Timestamp::UNIX_EPOCH);
+        let line = record.line(&info, Level::Metadata, stage, now);
         let got: serde_json::Value = serde_json::from_slice(&line).expect("JSON");
+        let short = record.short_line(&info, Level::Metadata, stage, now);
+        let short: serde_json::Value = serde_json::from_slice(&short).expect("JSON");
+        assert_eq!(short["annotations"]["audit.k8s.io/truncated"], "true");
         assert_eq!(
             got,
             json!({

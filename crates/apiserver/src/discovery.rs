@@ -21,6 +21,7 @@ use crate::health::not_found;
 use crate::negotiate::accept::{Views, accept};
 use crate::negotiate::header;
 use crate::reply::{self, Reply, accepts_gzip};
+use crate::resources::nobody;
 
 use groups::Groups;
 
@@ -83,10 +84,12 @@ impl Discovery {
             }
             _ => None,
         };
-        Ok(match document {
-            Some(document) => reply::value(200, &accepted, &document),
-            None => not_found(),
-        })
+        match (document, parts.as_slice()) {
+            (Some(document), _) => Ok(reply::value(200, &accepted, &document)),
+            (None, ["apis", group, ..]) if !group.is_empty() => nobody(kinds, group).into_reply(),
+            (None, ["api", ..]) => nobody(kinds, "").into_reply(),
+            (None, _) => Ok(not_found()),
+        }
     }
 
     fn aggregated(

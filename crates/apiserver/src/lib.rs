@@ -9,7 +9,7 @@
 //! - [`resources`]: to the engine and back; [`connect`]: to nodes, pods and services;
 //!   [`aggregation`]: to servers that serve groups of their own.
 //! - [`discovery`], [`openapi`]: derived from the engine's registry.
-//! - [`routes`]: all other paths; [`health`], [`metrics`], [`version`].
+//! - [`routes`]: all other paths; [`health`], [`metrics`], [`version`], [`zpages`].
 //! - [`server`]: all of it as one value; [`in_process`]: the way in without HTTP.
 
 mod aggregation;
@@ -38,6 +38,7 @@ mod url;
 pub mod version;
 mod warnings;
 mod websocket;
+mod zpages;
 
 pub use aggregation::Settings as Aggregation;
 pub use authenticate::FrontProxy;

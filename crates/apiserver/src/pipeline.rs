@@ -30,7 +30,7 @@ use ironclad_env::EnvironmentExt;
 use ironclad_traces::Span;
 
 use crate::aggregation;
-use crate::audit::{self, Level, Record, Stage, Tap, Verdict};
+use crate::audit::{self, Account, Level, Record, Stage, Tap, Verdict};
 use crate::fairness::{Class, Seated, TooMany};
 use crate::impersonate::impersonate;
 use crate::listen::Connection;
@@ -55,9 +55,8 @@ const MAX_AUDIT_ID: usize = 64;
 
 /// A request on its way, and what is learned of it.
 struct Exchange {
-    info: RequestInfo,
+    account: Account,
     query: Query,
-    record: Record,
     started: Duration,
     known_resource: bool,
     /// A patch that says what its manager wants of the object.
@@ -73,11 +72,11 @@ struct Exchange {
     queued_at_most: Duration,
     /// How long all of it may take, if it is no stream.
     allotted: Duration,
+    /// Another server answers it.
+    is_passed_on: bool,
     /// Keeps the connection in use.
     in_use: Arc<()>,
     class: Option<Class>,
-    /// How much of it is logged.
-    verdict: Verdict,
     tap: Tap,
 }
 
@@ -139,27 +138,27 @@ fn begin(
         impersonated: None,
         annotations: BTreeMap::new(),
         code: 0,
-        failure: None,
+        status: None,
         request_object: None,
         response_object: None,
     };
+    let account = Account::new(shared.env.clone(), shared.audit.clone(), info, record);
     Ok(Exchange {
         accepted: accept::accept_error(headers, &query),
         context: Context::new(Arc::default(), user_agent),
         started,
         queued_at_most: REQUEST_TIMEOUT,
         allotted: REQUEST_TIMEOUT,
+        is_passed_on: false,
         in_use: connection.stream(),
         class: None,
-        verdict: Verdict::default(),
         tap: Tap::default(),
         known_resource: false,
         applies: header(headers, &CONTENT_TYPE) == "application/apply-patch+yaml",
         waited: Duration::ZERO,
         span: None,
-        info,
+        account,
         query,
-        record,
     })
 }
 
@@ -184,7 +183,7 @@ fn source_ips(connection: &Connection, forwarded: &str) -> Vec<IpAddr> {
 
 /// `None` for requests that may take as long as they like.
 fn deadline(exchange: &Exchange) -> Result<Option<Duration>, Status> {
-    if exchange.info.is_long_running() {
+    if exchange.account.info.is_long_running() {
         return Ok(None);
     }
     let wish = match exchange.query.text("timeout") {
@@ -215,7 +214,7 @@ async fn answer(
     let reply = reply?;
     let is_made = reply.body().size_hint().exact().is_none();
     let (parts, body) = reply.into_parts();
-    let body = match &*exchange.info.verb {
+    let body = match &*exchange.account.info.verb {
         // A large list is made while it is written, and holds its seats as long.
         "list" if is_made => {
             let spent = shared.env.elapsed().saturating_sub(exchange.started);
@@ -233,7 +232,7 @@ impl Exchange {
     /// What it is counted under.
     fn counts(&self) -> Counts<'_> {
         Counts {
-            info: &self.info,
+            info: &self.account.info,
             dry_run: self.query.first("dryRun"),
             applies: self.applies,
             known_resource: self.known_resource,
@@ -247,14 +246,16 @@ async fn dispatch(
     exchange: &mut Exchange,
     request: Request<Incoming>,
 ) -> Result<Reply, Status> {
-    let Exchange { info, query, context, .. } = exchange;
+    let Exchange { account, query, context, is_passed_on, known_resource, .. } = exchange;
+    let info = &account.info;
     if let Some(remote) = shared.aggregation.as_ref().and_then(|aggregation| aggregation.route(info)) {
+        *is_passed_on = true;
         // Names that other servers made up must not become labels: requests there are counted without.
         return aggregation::pass(shared, &remote, info, &context.user, request).await;
     }
     match &info.resource {
         Some(resource) => {
-            exchange.known_resource = resources::is_served(&shared.engine.registry().kinds(), resource);
+            *known_resource = resources::is_served(&shared.engine.registry().kinds(), resource);
             resources::serve(shared, context, info, resource, query, request).await
         }
         None => routes::serve(shared, request.method(), &info.path, query, request.headers()).await,
@@ -282,7 +283,7 @@ async fn admit(
     request: &mut Request<Incoming>,
 ) -> Result<Result<Held, Reply>, Status> {
     let is_h2 = request.version() == Version::HTTP_2;
-    let path = exchange.info.path.as_str();
+    let path = exchange.account.info.path.as_str();
     let since = shared.env.elapsed();
     let identified = shared.identification.identify(&connection.peer, path, request.headers_mut()).await;
     let took = shared.env.elapsed().saturating_sub(since);
@@ -290,9 +291,10 @@ async fn admit(
         Ok(user) => shared.metrics.steps.authenticated(&user.name, took),
         Err(_) => shared.metrics.steps.not_authenticated(took),
     }
-    let policy = shared.audit.as_ref().map(|sinks| &*sinks.policy);
+    let account = &mut exchange.account;
+    let policy = shared.audit.as_ref().map(|sinks| &sinks.policy);
     let known = identified.as_deref().ok();
-    exchange.verdict = policy.map(|policy| policy.verdict(&exchange.info, known)).unwrap_or_default();
+    account.verdict = policy.map(|policy| policy.verdict(&account.info, known)).unwrap_or_default();
     let user = identified.map_err(|reason| {
         tracing::debug!(address = %connection.address, reason, "a request was not authenticated");
         close_h2(connection, is_h2);
@@ -302,19 +304,20 @@ async fn admit(
     if user.name == ANONYMOUS {
         close_h2(connection, is_h2);
     }
-    exchange.record.user = Some(user.clone());
-    shared.metrics.steps.audited(exchange.verdict.level);
+    account.record.user = Some(user.clone());
     if let Some(tracer) = &shared.tracer {
-        exchange.span = traces::begin(tracer, request, &exchange.info, &user, exchange.record.received);
+        exchange.span = traces::begin(tracer, request, &account.info, &user, account.record.received);
     }
-    log(shared, exchange, Stage::RequestReceived).await;
-    if exchange.verdict.level >= Level::Request && exchange.info.resource.is_some() {
+    if !account.begun().await {
+        return Ok(Err(text_error(account, "failed to store audit event")));
+    }
+    if account.verdict.level >= Level::Request && account.info.resource.is_some() {
         request.extensions_mut().insert(exchange.tap.clone());
     }
-    let asked = || exchange.info.attributes(user.clone());
+    let asked = || account.info.attributes(user.clone());
     let impersonated = impersonate(&*shared.authorizer, asked, request.headers_mut()).await?;
     let acting = impersonated.as_ref().map(|impersonated| impersonated.user.clone());
-    exchange.record.impersonated = impersonated;
+    account.record.impersonated = impersonated;
     let user = acting.unwrap_or(user);
     exchange.context.user = user.clone();
     let held = match seat(shared, exchange, &user).await {
@@ -326,7 +329,8 @@ async fn admit(
 
 /// Waits for the request's turn. Streams take none: they would keep it for ever.
 async fn seat(shared: &Shared, exchange: &mut Exchange, user: &User) -> Result<Held, TooMany> {
-    let Exchange { info, query, queued_at_most, .. } = exchange;
+    let Exchange { account, query, queued_at_most, .. } = exchange;
+    let info = &account.info;
     if info.is_long_running() && info.verb != "watch" {
         return Ok(Held { _counted: None, _seats: None });
     }
@@ -362,8 +366,9 @@ async fn authorize(
 ) -> Result<Result<(), Reply>, Status> {
     const DECISION: &str = "authorization.k8s.io/decision";
     const REASON: &str = "authorization.k8s.io/reason";
-    let attributes = exchange.info.attributes(user);
-    let annotations = &mut exchange.record.annotations;
+    let account = &mut exchange.account;
+    let attributes = account.info.attributes(user);
+    let annotations = &mut account.record.annotations;
     let since = shared.env.elapsed();
     let decision = shared.authorizer.authorize(&attributes).await;
     let took = shared.env.elapsed().saturating_sub(since);
@@ -373,7 +378,7 @@ async fn authorize(
         Decision::Deny { reason } | Decision::NoOpinion { reason } => ("forbid", reason),
         Decision::Failed { error, .. } => {
             annotations.insert(REASON.to_owned(), "internal error".to_owned());
-            return Ok(Err(reply::text(500, internal_error(&exchange.record.uri, &error) + "\n")));
+            return Ok(Err(text_error(account, &error)));
         }
     };
     annotations.insert(DECISION.to_owned(), decision.to_owned());
@@ -381,11 +386,15 @@ async fn authorize(
     if decision == "allow" { Ok(Ok(())) } else { Err(forbidden(&attributes, &reason)) }
 }
 
+fn text_error(account: &Account, error: &str) -> Reply {
+    reply::text(500, internal_error(&account.record.uri, error) + "\n")
+}
+
 fn panicked(shared: &Shared, exchange: &Exchange) -> Status {
     shared.metrics.panics.inc();
     shared.metrics.terminated(&exchange.counts(), StatusCode::INTERNAL_SERVER_ERROR);
-    let (verb, uri, audit_id) = (&exchange.info.verb, &exchange.record.uri, &exchange.record.audit_id);
-    tracing::error!(%verb, uri, audit_id, "a request panicked");
+    let Account { info, record, .. } = &exchange.account;
+    tracing::error!(verb = %info.verb, uri = record.uri, audit_id = record.audit_id, "a request panicked");
     Status::internal_error("This request caused apiserver to panic. Look in the logs for details.")
 }
 
@@ -405,7 +414,7 @@ async fn finish(
         Ok(reply) => reply,
         Err(status) => {
             let reply = reply::status(&status, &exchange.accepted);
-            exchange.record.failure = Some(status);
+            exchange.account.record.status = Some(status);
             reply
         }
     };
@@ -416,29 +425,32 @@ async fn finish(
     if let Some(class) = &exchange.class {
         class.write(headers);
     }
-    reply::set(&mut reply, AUDIT_ID, &exchange.record.audit_id);
+    let record = &mut exchange.account.record;
+    reply::set(&mut reply, AUDIT_ID, &record.audit_id);
     warnings::write(&mut reply, &exchange.context.warnings.lock());
-    exchange.record.code = reply.status().as_u16();
+    record.code = reply.status().as_u16();
     if let Some(span) = exchange.span.take() {
-        end(span, &exchange.record);
+        end(span, record);
     }
-    exchange.record.annotations.append(&mut exchange.context.audit.lock());
-    let streams = exchange.info.is_long_running() && reply.status().as_u16() < 300;
+    record.annotations.append(&mut exchange.context.audit.lock());
+    let streams = exchange.account.info.is_long_running() && reply.status().as_u16() < 300;
     let route = shared.metrics.route(&exchange.counts());
     shared.metrics.answered(&route, reply.status());
     if streams {
         let counted = shared.metrics.streaming(&route);
-        log(shared, &exchange, Stage::ResponseStarted).await;
+        exchange.account.reached(Stage::ResponseStarted).await;
         let (parts, body) = reply.into_parts();
-        let in_use = exchange.in_use.clone();
-        let end = AuditEnd::new(shared, exchange);
-        return Reply::from_parts(parts, reply::guarded(body, (counted, end, in_use)));
+        let Exchange { account, in_use, .. } = exchange;
+        // The account ends with the stream.
+        return Reply::from_parts(parts, reply::guarded(body, (counted, account, in_use)));
     }
     let reply = keep_objects(&mut exchange, reply).await;
+    let account = &mut exchange.account;
     // As upstream: what nobody knows the sender of is told of once, and at this stage.
-    let refused = exchange.record.user.is_none() && exchange.record.code == 401;
-    log(shared, &exchange, if refused { Stage::ResponseStarted } else { stage }).await;
-    let timing = Timing { env: shared.env.clone(), started: exchange.started, outside: exchange.waited };
+    let refused = account.record.user.is_none() && account.record.code == 401;
+    account.ended(if refused { Stage::ResponseStarted } else { stage }).await;
+    let outside = exchange.waited + *exchange.context.webhooks.lock();
+    let timing = Timing { env: shared.env.clone(), started: exchange.started, outside };
     shared.metrics.measure(route, timing, reply)
 }
 
@@ -451,54 +463,25 @@ fn end(mut span: Span, record: &Record) {
     }
 }
 
-async fn log(shared: &Shared, exchange: &Exchange, stage: Stage) {
-    let Some(log) = &shared.audit else { return };
-    if exchange.verdict.writes(stage, exchange.record.code) {
-        let level = exchange.verdict.level;
-        shared.metrics.steps.audit_events.inc();
-        log.write(exchange.record.line(&exchange.info, level, stage, shared.env.now())).await;
-    }
-}
-
 /// Keeps what was sent and answered, where the policy wants it. Such an answer is put together whole.
 async fn keep_objects(exchange: &mut Exchange, reply: Reply) -> Reply {
-    let Verdict { level, omit_managed_fields, .. } = exchange.verdict;
-    if level < Level::Request || exchange.info.resource.is_none() {
+    let Account { info, record, verdict, .. } = &mut exchange.account;
+    let Verdict { level, omit_managed_fields, .. } = *verdict;
+    if level < Level::Request || info.resource.is_none() {
         return reply;
     }
-    exchange.record.request_object = audit::object_of(&exchange.tap.take(), omit_managed_fields);
-    let is_json = reply.headers().get(CONTENT_TYPE).is_some_and(|known| known == "application/json");
-    if level < Level::RequestResponse || !is_json || reply.headers().contains_key(CONTENT_ENCODING) {
+    record.request_object = audit::object_of(&exchange.tap.take(), omit_managed_fields);
+    // What others answer is theirs, and may have no end.
+    if level < Level::RequestResponse || exchange.is_passed_on || info.is_long_running() {
         return reply;
     }
     let (parts, body) = reply.into_parts();
     // Our own bodies do not break off.
     let whole = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    exchange.record.response_object = audit::object_of(&whole, omit_managed_fields);
+    let plain = match parts.headers.contains_key(CONTENT_ENCODING) {
+        true => reply::unpacked(&whole),
+        false => whole.clone(),
+    };
+    record.response_object = audit::object_of(&plain, omit_managed_fields);
     Reply::from_parts(parts, reply::full(whole))
-}
-
-/// Writes the end of a stream into the audit log when it is dropped.
-struct AuditEnd {
-    log: Option<audit::Sinks>,
-    env: ironclad_env::Env,
-    info: RequestInfo,
-    level: Level,
-    record: Record,
-}
-
-impl AuditEnd {
-    fn new(shared: &Shared, exchange: Exchange) -> Self {
-        let Exchange { verdict, info, record, .. } = exchange;
-        let log = shared.audit.clone().filter(|_| verdict.writes(Stage::ResponseComplete, record.code));
-        Self { log, env: shared.env.clone(), info, level: verdict.level, record }
-    }
-}
-
-impl Drop for AuditEnd {
-    fn drop(&mut self) {
-        if let Some(log) = &self.log {
-            log.write_now(self.record.line(&self.info, self.level, Stage::ResponseComplete, self.env.now()));
-        }
-    }
 }

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::negotiate::{Accepted, Encoding};
 
-pub use gzip::accepts_gzip;
+pub use gzip::{accepts_gzip, unpacked};
 pub use pieces::{Pieces, pieces};
 
 /// Why a body broke off. The client sees a cut connection or stream.

@@ -1,6 +1,7 @@
 //! Requests for resources: from request info, headers and body to an operation of the
 //! engine, and from its response to a reply.
 
+mod aside;
 mod operation;
 mod route;
 mod views;
@@ -20,7 +21,7 @@ use crate::reply::Reply;
 use crate::request_info::{RequestInfo, ResourceInfo};
 use crate::server::Shared;
 
-pub use route::is_served;
+pub use route::{is_served, nobody};
 
 /// A request for a resource that is served, on its way.
 pub struct Asked<'a> {
@@ -98,6 +99,8 @@ pub async fn serve(
     }
     let accepted = accept(&asked.parts.headers, query, asked.views())?;
     let operation = operation::read(&asked, body).await?;
-    let response = shared.engine.carry_out(context, Request { target: asked.target(), operation }).await?;
+    let takes_long = aside::takes_long(&asked, &operation);
+    let request = Request { target: asked.target(), operation };
+    let response = aside::run(takes_long, shared.engine.carry_out(context, request)).await?;
     views::reply(shared, &asked, &accepted, response)
 }

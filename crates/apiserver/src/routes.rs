@@ -5,6 +5,7 @@ use ironclad_api::GroupResource;
 use ironclad_api::params::Query;
 use ironclad_api::status::Status;
 use ironclad_client::Cache;
+use ironclad_env::EnvironmentExt;
 use serde_json::json;
 
 use crate::health::{self, not_found};
@@ -12,6 +13,7 @@ use crate::metrics;
 use crate::negotiate::Accepted;
 use crate::reply::{self, Reply};
 use crate::server::Shared;
+use crate::zpages;
 
 /// Answers a request that has been authorized.
 pub async fn serve(
@@ -33,6 +35,8 @@ pub async fn serve(
         "" => Ok(reply::value(200, &indented, &json!({"paths": index(shared)}))),
         "/version" => Ok(reply::value(200, &indented, &shared.version)),
         "/configz" => Ok(configuration(shared)),
+        "/flagz" => zpages::flags(&zpage(shared, query, headers), &shared.configuration),
+        "/statusz" => zpages::status(&zpage(shared, query, headers), &running(shared)),
         "/metrics" => Ok(figures(shared, headers)),
         "/metrics/slis" => Ok(metrics::slis(&shared.checks(), headers)),
         "/.well-known/openid-configuration" => {
@@ -82,6 +86,15 @@ fn figures(shared: &Shared, headers: &HeaderMap) -> Reply {
     shared.metrics.page(&state, headers)
 }
 
+fn zpage<'a>(shared: &Shared, query: &'a Query, headers: &'a HeaderMap) -> zpages::Asked<'a> {
+    zpages::Asked { headers, query, random: shared.env.random_u64() }
+}
+
+fn running(shared: &Shared) -> zpages::Running<'_> {
+    let (started, now) = (shared.started, shared.env.now());
+    zpages::Running { version: &shared.version, started, now, paths: index(shared) }
+}
+
 /// What the program was told, by component.
 fn configuration(shared: &Shared) -> Reply {
     let known = json!({"ironclad": shared.configuration});
@@ -98,6 +111,7 @@ fn index(shared: &Shared) -> Vec<String> {
         "/api",
         "/apis",
         "/configz",
+        "/flagz",
         "/healthz",
         "/livez",
         "/metrics",
@@ -106,6 +120,7 @@ fn index(shared: &Shared) -> Vec<String> {
         "/openapi/v3",
         "/openid/v1/jwks",
         "/readyz",
+        "/statusz",
         "/version",
     ]
     .map(str::to_owned)

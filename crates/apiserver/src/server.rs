@@ -11,6 +11,7 @@ use ironclad_engine::{Authorizer, Engine, User};
 use ironclad_env::Env;
 use ironclad_pki::tls::{self, CertificateSlot, TlsError};
 use ironclad_traces::Tracer;
+use jiff::Timestamp;
 use prometheus::Registry;
 use serde_json::Value;
 use thiserror::Error;
@@ -103,10 +104,11 @@ pub struct Shared {
     pub backends: Option<Backends>,
     pub aggregation: Option<Arc<Aggregation>>,
     pub version: Version,
+    pub started: Timestamp,
     pub oidc: Option<Oidc>,
     pub metrics: Metrics,
     pub fairness: Arc<Fairness>,
-    pub audit: Option<audit::Sinks>,
+    pub audit: Option<Arc<audit::Sinks>>,
     pub discovery: Discovery,
     pub configuration: Value,
     pub tracer: Option<Arc<Tracer>>,
@@ -160,7 +162,9 @@ impl Server {
             stored_bytes,
         } = parts;
         let path = audit.file.as_ref().map(|file| file.path.clone()).unwrap_or_default();
-        let audit = audit::Sinks::open(&env, audit).map_err(|error| StartError::Audit { path, error })?;
+        let figures = audit::Figures::new(&metrics)?;
+        let audit = audit::Sinks::open(&env, audit, figures);
+        let audit = audit.map_err(|error| StartError::Audit { path, error })?;
         let mut hints = vec![&authenticators.client_ca];
         hints.extend(front_proxy.as_ref().map(|proxy| &proxy.ca));
         let tls = Arc::new(tls::server_config(identity, &hints)?);
@@ -180,6 +184,7 @@ impl Server {
             fairness,
             metrics,
             stop,
+            started: env.now(),
             env,
             engine,
             authorizer,

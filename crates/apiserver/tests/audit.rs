@@ -56,6 +56,14 @@ async fn a_policy_says_what_is_logged_and_how_much_of_it() {
         "{answer}"
     );
 
+    let other = format!("{maps}?fieldManager=typed");
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b"}});
+    let protobuf = "application/vnd.kubernetes.protobuf";
+    let typed = c.send(ask("POST", &*other).header("accept", protobuf).json(&object)).await;
+    assert_eq!((typed.code, typed.header("content-type")), (201, protobuf));
+    let logged = events(c, &other, 2).await;
+    assert_eq!(logged[1]["responseObject"]["metadata"]["name"], "b", "in whatever form it was sent");
+
     let secrets = "/api/v1/namespaces/default/secrets";
     let yaml = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: b\n";
     let posted = c.send(ask("POST", secrets).header("content-type", "application/yaml").body(yaml)).await;

@@ -5,13 +5,14 @@ mod cluster;
 use std::time::Duration;
 
 use cluster::{Answer, Ask, Setup, ask, start_with};
-use ironclad_apiserver::audit;
+use ironclad_apiserver::audit::{self, webhook::Mode};
 use ironclad_auth::ReviewVersion;
 use ironclad_auth::authenticate::webhook::{Settings, WebhookTokens};
 use ironclad_env::RealEnv;
 use ironclad_webhook::testing::{Reply, Server};
 use ironclad_webhook::{Patience, Remote};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
@@ -21,6 +22,9 @@ fn answer(path: &str, review: &Value) -> Reply {
     let status = match path.split('?').next().unwrap_or_default() {
         "/authenticate" if spec["token"] == "unknown" => json!({ "authenticated": false }),
         "/authenticate" => json!({ "authenticated": true, "user": { "username": spec["token"] } }),
+        "/authorize" if spec["user"] == "slow" => {
+            return Reply { delay: Duration::from_secs(600), ..Reply::json(&json!({})) };
+        }
         "/authorize" if spec["user"] == "broken" => return Reply { code: 403, ..Reply::json(&json!({})) },
         "/authorize" => {
             let hers = json!([{ "key": "owner", "operator": "In", "values": ["jane"] }]);
@@ -59,7 +63,7 @@ async fn world() -> World {
     let webhook = json!({
         "timeout": "5s", "subjectAccessReviewVersion": "v1", "failurePolicy": "NoOpinion", "connectionInfo": connection,
         "matchConditionSubjectAccessReviewVersion": "v1",
-        "matchConditions": [{ "expression": "has(request.resourceAttributes) && request.user in ['jane', 'broken']" }],
+        "matchConditions": [{ "expression": "has(request.resourceAttributes) && request.user in ['jane', 'broken', 'slow']" }],
     });
     let authorization = json!({
         "apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthorizationConfiguration",
@@ -138,4 +142,64 @@ async fn anonymous_requests_are_let_in_where_the_configuration_says() {
             tokio::time::timeout(Duration::from_secs(20), world.cluster.send(ask("GET", path).anonymously()));
         assert_eq!(answer.await.expect("in time").code, code, "{path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_logged_although_its_client_has_gone() {
+    let world = world().await;
+    let mut connection = world.cluster.connect(true).await;
+    let request = format!("GET {MAPS} HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer slow\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.expect("sent");
+    until(|| world.server.seen.lock().iter().any(|(_, review)| review["spec"]["user"] == "slow")).await;
+    drop(connection);
+    let log = world.cluster.folder.path().join("audit/audit.log");
+    let find = || {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        let mut events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        events.find(|event| event["user"]["username"] == "slow")
+    };
+    until(|| find().is_some()).await;
+    let event = find().expect("an event");
+    let closed =
+        json!({ "metadata": {}, "status": "Success", "message": "Connection closed early", "code": 200 });
+    assert_eq!((&event["stage"], &event["responseStatus"]), (&json!("ResponseComplete"), &closed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strict_audit_log_lets_nothing_happen_that_it_cannot_keep() {
+    let env = RealEnv::shared();
+    let refuse = |_: &str, _: &Value| Reply { code: 403, ..Reply::json(&json!({})) };
+    let server = Server::start(&env, &[], Box::new(refuse)).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("audit");
+    std::fs::write(&path, server.kubeconfig("/audit")).expect("written");
+    let remote = Remote::load(env, &path).unwrap_or_else(|error| panic!("{error}"));
+    let policy = b"{apiVersion: audit.k8s.io/v1, kind: Policy, rules: [{level: Metadata}]}";
+    let check = async |mode: Mode, code: u16, text: &str| {
+        let settings = audit::webhook::Settings::new(remote.clone());
+        let patience = Patience { calls: 1, ..settings.patience };
+        let setup = Setup {
+            policy: audit::Policy::parse(policy).expect("a policy"),
+            audit_webhook: Some(audit::webhook::Settings { mode, patience, ..settings }),
+            ..Setup::default()
+        };
+        let cluster = start_with(setup).await;
+        let answer = cluster.send(ask("GET", "/api")).await;
+        assert_eq!(answer.code, code, "{mode:?}: {}", answer.text());
+        assert!(answer.text().contains(text), "{mode:?}: {}", answer.text());
+    };
+    check(Mode::Blocking, 200, "APIVersions").await;
+    let refused = "Internal Server Error: \"/api\": failed to store audit event\n";
+    check(Mode::BlockingStrict, 500, refused).await;
+}
+
+/// Waits until it is so.
+async fn until(is_so: impl Fn() -> bool) {
+    for _ in 0..2000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it never was so");
 }

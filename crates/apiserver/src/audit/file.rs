@@ -4,9 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use prometheus::IntCounter;
 use tokio::sync::mpsc;
 
 /// Lines that wait to be written. When it is full, requests wait, as upstream's log in
@@ -36,25 +35,26 @@ impl Settings {
 #[derive(Clone)]
 pub struct Log {
     lines: mpsc::Sender<Vec<u8>>,
-    lost: Arc<AtomicU64>,
+    lost: IntCounter,
 }
 
 impl Log {
     /// Opens the file (mode 0600) and starts the thread. It ends when the last `Log` is
     /// dropped, after the lines that wait have been written.
-    pub fn open(settings: Settings) -> io::Result<Self> {
+    /// `lost` counts lines that could not be written.
+    pub fn open(settings: Settings, lost: IntCounter) -> io::Result<Self> {
         let mut rotating = Rotating::open(settings)?;
         let (lines, mut waiting) = mpsc::channel::<Vec<u8>>(QUEUE);
-        let lost = Arc::new(AtomicU64::new(0));
         let counter = lost.clone();
         std::thread::Builder::new().name("audit".into()).spawn(move || {
             let mut lines = Vec::new();
             while waiting.blocking_recv_many(&mut lines, TOGETHER) > 0 {
                 if let Err(error) = rotating.write(&lines.concat()) {
                     // The first ones of a row: a full disk would flood the ordinary log.
-                    if counter.fetch_add(lines.len() as u64, Ordering::Relaxed) == 0 {
+                    if counter.get() == 0 {
                         tracing::error!(%error, "the audit log cannot be written");
                     }
+                    counter.inc_by(lines.len() as u64);
                 }
                 lines.clear();
             }
@@ -65,20 +65,15 @@ impl Log {
     /// Waits while the queue is full.
     pub async fn write(&self, line: Vec<u8>) {
         if self.lines.send(line).await.is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.lost.inc();
         }
     }
 
     /// For where nothing can wait: counts the line as lost while the queue is full.
     pub fn write_now(&self, line: Vec<u8>) {
         if self.lines.try_send(line).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.lost.inc();
         }
-    }
-
-    /// Lines that could not be written so far.
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
     }
 }
 
@@ -162,9 +157,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("audit.log");
         for _ in 0..2 {
-            let log = Log::open(Settings::at(&path)).expect("opens");
+            let lost = IntCounter::new("lost", "For the test.").expect("a counter");
+            let log = Log::open(Settings::at(&path), lost.clone()).expect("opens");
             log.write_now(b"x\n".to_vec());
-            assert_eq!(log.lost(), 0);
+            assert_eq!(lost.get(), 0);
         }
         // The threads end after their senders are gone.
         let written = || fs::read(&path).unwrap_or_default() == b"x\nx\n";

@@ -7,8 +7,6 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry, exponential_buckets,
 };
 
-use crate::audit::Level;
-
 pub struct Steps {
     authenticated: Outcome,
     /// Failures, errors.
@@ -17,8 +15,6 @@ pub struct Steps {
     allowed: Outcome,
     /// Denied, nobody's opinion, errors.
     not_allowed: [Outcome; 3],
-    audit_levels: [IntCounter; 4],
-    pub audit_events: IntCounter,
 }
 
 /// One result: how often, and how long it took.
@@ -69,28 +65,12 @@ impl Steps {
             ),
             ("authorization_duration_seconds", "Authorization duration in seconds broken out by result."),
         )?;
-        let levels = IntCounterVec::new(
-            Opts::new(
-                "apiserver_audit_level_total",
-                "Counter of policy levels for audit events (1 per request).",
-            ),
-            &["level"],
-        )?;
-        let audit_events = IntCounter::new(
-            "apiserver_audit_event_total",
-            "Counter of audit events generated and sent to the audit backend.",
-        )?;
-        registry.register(Box::new(levels.clone()))?;
-        registry.register(Box::new(audit_events.clone()))?;
         Ok(Self {
             authenticated: authentication.of("success"),
             not_authenticated: ["failure", "error"].map(|result| authentication.of(result)),
             users: Users::new(registry)?,
             allowed: authorization.of("allowed"),
             not_allowed: ["denied", "no-opinion", "error"].map(|result| authorization.of(result)),
-            audit_levels: ["None", "Metadata", "Request", "RequestResponse"]
-                .map(|level| levels.with_label_values(&[level])),
-            audit_events,
         })
     }
 
@@ -114,17 +94,6 @@ impl Steps {
             Authorized::Error => error,
         };
         outcome.happened(took);
-    }
-
-    pub fn audited(&self, level: Level) {
-        let [none, metadata, request, response] = &self.audit_levels;
-        let counter = match level {
-            Level::None => none,
-            Level::Metadata => metadata,
-            Level::Request => request,
-            Level::RequestResponse => response,
-        };
-        counter.inc();
     }
 }
 

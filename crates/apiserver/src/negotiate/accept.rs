@@ -101,7 +101,8 @@ fn choose(accept: &str, views: Views) -> Option<Accepted> {
     })
 }
 
-fn matches(clause: &Clause<'_>, encoding: Encoding) -> bool {
+/// Whether the clause takes the encoding, its parameters aside.
+pub(super) fn matches(clause: &Clause<'_>, encoding: Encoding) -> bool {
     match (clause.kind, clause.subtype) {
         ("*", "*") | ("application", "*") => true,
         ("application", subtype) => subtype == encoding.subtype(),

@@ -5,6 +5,7 @@
 
 pub mod accept;
 mod media;
+pub mod page;
 
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, USER_AGENT};
@@ -13,6 +14,7 @@ use ironclad_api::protobuf;
 use ironclad_api::status::{Reason, Status};
 use ironclad_client::PatchKind;
 
+use accept::matches;
 pub use accept::{Accepted, Conversion, Target};
 pub use media::header;
 

@@ -1,9 +1,10 @@
 //! Compression of large answers, chunk by chunk.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use bytes::Bytes;
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use http::HeaderMap;
 use http::header::ACCEPT_ENCODING;
@@ -43,6 +44,14 @@ impl<I: Iterator<Item = Bytes>> Iterator for Gzip<I> {
             }
         }
     }
+}
+
+/// What was compressed here.
+pub fn unpacked(compressed: &[u8]) -> Bytes {
+    let mut plain = Vec::new();
+    // What breaks off is what there is.
+    let _ = GzDecoder::new(compressed).read_to_end(&mut plain);
+    plain.into()
 }
 
 /// Whether the client takes gzip.

@@ -42,16 +42,20 @@ pub fn find(kinds: &Kinds, resource: &ResourceInfo) -> Result<Served, Refusal> {
     let right_prefix = (resource.prefix == "api") == resource.group.is_empty();
     match kinds.served(&path).filter(|_| right_prefix) {
         Some(served) => Ok(served.clone()),
-        // Within a built-in group and version, the router knows that the resource is missing.
-        None if right_prefix && kinds.all_served().any(|served| is_neighbour(served, &path)) => {
-            Err(Status::unknown_path().into())
-        }
+        None if right_prefix => Err(nobody(kinds, &path.group)),
         None => Err(Refusal::Page),
     }
 }
 
-fn is_neighbour(served: &Served, path: &GroupVersionResource) -> bool {
-    served.gvr.group_version() == path.group_version() && matches!(served.schema(), SchemaRef::Builtin(_))
+/// What is said to paths of a group that mean nothing: all paths of built-in groups, whatever their version, are the
+/// router's, which answers with a Status.
+pub fn nobody(kinds: &Kinds, group: &str) -> Refusal {
+    let is_builtin =
+        |served: &Served| *served.gvr.group == *group && matches!(served.schema(), SchemaRef::Builtin(_));
+    match group.is_empty() || kinds.all_served().any(is_builtin) {
+        true => Status::unknown_path().into(),
+        false => Refusal::Page,
+    }
 }
 
 /// Whether the path names a resource at all; for what must not depend on made-up names.
