@@ -14,6 +14,7 @@
 
 mod dek;
 mod envelope;
+mod figures;
 mod provider;
 mod remembered;
 mod rotation;

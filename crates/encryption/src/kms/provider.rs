@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use super::dek::Dek;
 use super::encrypted::EncryptedDekSourceType as Kind;
 use super::envelope::{Source, key_id_hash};
+use super::figures::{self, Method, Way};
 use super::remembered::Remembered;
 use super::service::KeyService;
 use super::v2::DecryptRequest;
@@ -64,8 +65,12 @@ impl Kms {
 
     /// Written with from now on.
     pub(super) fn install(&self, state: State) {
-        self.deks.put(state.source.clone(), state.dek.clone());
+        self.remember(state.source.clone(), state.dek.clone());
         self.state.store(Some(Arc::new(state)));
+    }
+
+    fn remember(&self, source: Source, dek: Arc<Dek>) {
+        figures::remembers(&self.name, self.deks.put(source, dek));
     }
 
     /// The state as upstream's reads see it: there is one.
@@ -84,10 +89,12 @@ impl Kms {
             key_id: source.key_id.clone(),
             annotations: source.annotations.clone(),
         };
+        let since = env.elapsed();
         let answer = self.service.decrypt(request);
+        figures::called(&self.name, Method::Decrypt, env.elapsed().saturating_sub(since), &answer);
         let answer = answer.map_err(|error| failed(format!("failed to decrypt DEK, error: {error}")))?;
         let dek = Arc::new(Dek::unwrapped(source.kind, &answer.plaintext)?);
-        self.deks.put(source, dek.clone());
+        self.remember(source, dek.clone());
         Ok(dek)
     }
 }
@@ -101,11 +108,13 @@ impl Transformer for Kms {
         let state = self.current()?;
         state.check(env.now())?;
         let sealed = state.dek.seal(env, path, &plain)?;
+        figures::used(&self.name, Way::ToStorage, &state.source.key_id, env.now());
         Ok(state.source.encode(sealed).into())
     }
 
     fn open(&self, env: &Env, path: &[u8], sealed: Bytes) -> Result<Bytes, AtRestError> {
         let (source, sealed) = Source::decode(&sealed)?;
+        figures::used(&self.name, Way::FromStorage, &source.key_id, env.now());
         self.dek(env, source)?.open(path, &sealed)
     }
 

@@ -20,8 +20,8 @@ impl Remembered {
         self.0.lock().get(source).cloned()
     }
 
-    /// Any other one makes room: it can be asked for again.
-    pub fn put(&self, source: Source, dek: Arc<Dek>) {
+    /// Any other one makes room: it can be asked for again. Says how many there are now.
+    pub fn put(&self, source: Source, dek: Arc<Dek>) -> usize {
         let mut known = self.0.lock();
         if known.len() >= MOST
             && !known.contains_key(&source)
@@ -30,5 +30,6 @@ impl Remembered {
             known.remove(&other);
         }
         known.insert(source, dek);
+        known.len()
     }
 }

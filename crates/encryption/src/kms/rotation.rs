@@ -9,6 +9,7 @@ use ironclad_env::{Env, EnvironmentExt};
 use super::dek::Dek;
 use super::encrypted::EncryptedDekSourceType as Kind;
 use super::envelope::{Source, check_key_id, key_id_hash};
+use super::figures::{self, Method};
 use super::provider::{Kms, State, seconds};
 use super::v2::{EncryptRequest, StatusResponse};
 
@@ -39,7 +40,10 @@ impl Kms {
 
     async fn found(&self, env: &Env) -> Result<(), String> {
         let name = &self.name;
-        let status = self.service.status().await.map_err(|error| {
+        let since = env.elapsed();
+        let status = self.service.status().await;
+        figures::called(name, Method::Status, env.elapsed().saturating_sub(since), &status);
+        let status = status.map_err(|error| {
             format!(
                 "failed to perform status section of the healthz check for KMS Provider {name}, error: {error}"
             )
@@ -50,8 +54,12 @@ impl Kms {
         }
         faults.extend(self.version_fault(&status));
         match check_key_id(&status.key_id) {
-            Ok(()) => faults.extend(self.follow(env, &status.key_id).await.err()),
+            Ok(()) => {
+                figures::told(name, &status.key_id, env.now());
+                faults.extend(self.follow(env, &status.key_id).await.err());
+            }
             Err(why) => {
+                figures::invalid(name, &status.key_id);
                 let hash = key_id_hash(&status.key_id);
                 faults.push(format!("got invalid KMSv2 KeyID hash {hash:?}: {why}"));
             }
@@ -110,7 +118,9 @@ impl Kms {
     async fn wrap(&self, env: &Env, uid: &str) -> Result<(Source, Dek), String> {
         let (dek, secret) = Dek::generate(env);
         let request = EncryptRequest { plaintext: secret, uid: uid.to_owned() };
+        let since = env.elapsed();
         let answer = self.service.encrypt(request).await;
+        figures::called(&self.name, Method::Encrypt, env.elapsed().saturating_sub(since), &answer);
         let answer = answer.map_err(|error| format!("failed to encrypt DEK, error: {error}"))?;
         let source = Source {
             kind: Kind::HkdfSha256XnonceAesGcmSeed,
