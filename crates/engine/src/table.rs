@@ -10,6 +10,10 @@ use crate::read::list::List;
 use crate::registry::Served;
 use crate::strategy::Column;
 
+/// What the API says of names and of the time of creation, which stand in the tables of most kinds.
+pub const NAME: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
+pub const CREATED: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
+
 /// What of each object a row carries beside its cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IncludeObject {
@@ -73,14 +77,8 @@ pub fn columns(columns: &[Column]) -> Value {
     let define = |name: &str, kind: &str, format: &str, description: &str, priority: i32| json!({"name": name, "type": kind, "format": format, "description": description, "priority": priority});
     if columns.is_empty() {
         return json!([
-            define("Name", "string", "name", "Name must be unique within a namespace.", 0),
-            define(
-                "Created At",
-                "date",
-                "",
-                "CreationTimestamp is the time at which this object was created.",
-                0
-            ),
+            define("Name", "string", "name", NAME, 0),
+            define("Created At", "date", "", CREATED, 0),
         ]);
     }
     let defined = columns.iter().map(|column| {
@@ -125,6 +123,7 @@ pub fn partial_list(list: &List, api_version: &str) -> Object {
     object.0.insert("kind".into(), "PartialObjectMetadataList".into());
     object.0.insert("apiVersion".into(), api_version.into());
     object.0.insert("metadata".into(), serde_json::to_value(&list.meta).unwrap_or_default());
-    object.0.insert("items".into(), items.into());
+    // As Go prints a list that was never begun.
+    object.0.insert("items".into(), if items.is_empty() { Value::Null } else { items.into() });
     object
 }

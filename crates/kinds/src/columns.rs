@@ -3,6 +3,7 @@
 use ironclad_api::Object;
 use ironclad_api::time::human_age;
 use ironclad_engine::Column;
+use ironclad_engine::table::{CREATED, NAME};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -16,7 +17,7 @@ pub(crate) fn name() -> Column {
         name: "Name".into(),
         column_type: "string",
         format: "name",
-        description: "Name must be unique within a namespace.".into(),
+        description: NAME.into(),
         priority: 0,
         cell: Box::new(|object, _| object.name().into()),
     }
@@ -33,7 +34,8 @@ pub(crate) fn name_of_default(is_default: fn(&Object) -> bool) -> Column {
 
 /// The Age column.
 pub(crate) fn age() -> Column {
-    timed("Age", |object, now| age_of(object.meta_str("creationTimestamp"), now))
+    let age = timed("Age", |object, now| age_of(object.meta_str("creationTimestamp"), now));
+    Column { description: CREATED.into(), ..age }
 }
 
 /// A column whose cell depends on the time.

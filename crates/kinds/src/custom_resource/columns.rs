@@ -5,18 +5,16 @@ use std::cell::OnceCell;
 use ironclad_api::time::{self, human_age};
 use ironclad_api::{Object, goprint};
 use ironclad_engine::Column;
+use ironclad_engine::table::CREATED;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::columns::UNKNOWN;
+use crate::columns::{UNKNOWN, name};
 use crate::definition::PrinterColumn;
 use crate::json_path::JsonPath;
 
 const TYPES: [&str; 5] = ["boolean", "date", "integer", "number", "string"];
 const FORMATS: [&str; 8] = ["byte", "date", "date-time", "double", "float", "int32", "int64", "password"];
-
-const NAME: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
-const CREATED: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
 
 /// The columns of a version; without any, the age.
 pub(super) fn columns(declared: &[PrinterColumn]) -> Vec<Column> {
@@ -28,9 +26,8 @@ pub(super) fn columns(declared: &[PrinterColumn]) -> Vec<Column> {
         ..PrinterColumn::default()
     }];
     let declared = if declared.is_empty() { &age } else { declared };
-    let name = Column { description: NAME.into(), ..crate::columns::name() };
     // What stands behind a column that cannot be read is not shown, as upstream.
-    std::iter::once(name).chain(declared.iter().map_while(column)).collect()
+    std::iter::once(name()).chain(declared.iter().map_while(column)).collect()
 }
 
 fn column(declared: &PrinterColumn) -> Option<Column> {
