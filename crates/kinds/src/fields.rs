@@ -1,7 +1,18 @@
 //! Rules about single fields that many kinds have.
 
+use ironclad_api::field::FieldErrors;
 use ironclad_api::{FieldError, Object, Path};
 use serde_json::Value;
+
+/// So many errors of a custom resource are told of. It may have lists of a million elements, each of
+/// them wrong, and an error is much larger than what it is about.
+pub(crate) const MOST_ERRORS: usize = 10_000;
+
+/// Adds errors, as long as there is room.
+pub(crate) fn add(errors: &mut FieldErrors, more: impl IntoIterator<Item = FieldError>) {
+    let room = MOST_ERRORS.saturating_sub(errors.len());
+    errors.extend(more.into_iter().take(room));
+}
 
 /// The entries of a list that may be absent.
 pub(crate) fn items<T>(list: &Option<Vec<T>>) -> &[T] {

@@ -8,6 +8,7 @@ use ironclad_api::{GroupVersion, Object};
 use serde_json::{Map, Value};
 
 use super::{Additional, Rules};
+use crate::fields::add;
 
 const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
@@ -16,13 +17,13 @@ pub(super) fn errors(rules: &Rules, value: &Value, path: &Path) -> FieldErrors {
     match value {
         Value::Object(fields) => {
             if rules.embedded_resource {
-                errors.extend(object(fields, path));
+                add(&mut errors, object(fields, path));
             }
             for (name, value) in fields {
                 match (rules.properties.get(name), &rules.additional) {
-                    (Some(schema), _) => errors.extend(self::errors(schema, value, &path.child(name))),
+                    (Some(schema), _) => add(&mut errors, self::errors(schema, value, &path.child(name))),
                     (None, Additional::Each(schema)) => {
-                        errors.extend(self::errors(schema, value, &path.key(name)));
+                        add(&mut errors, self::errors(schema, value, &path.key(name)));
                     }
                     (None, _) => {}
                 }
@@ -31,9 +32,8 @@ pub(super) fn errors(rules: &Rules, value: &Value, path: &Path) -> FieldErrors {
         Value::Array(items) => {
             let schema = rules.items.as_deref();
             for (index, item) in items.iter().enumerate() {
-                errors.extend(
-                    schema.into_iter().flat_map(|schema| self::errors(schema, item, &path.index(index))),
-                );
+                let found = schema.map(|schema| self::errors(schema, item, &path.index(index)));
+                add(&mut errors, found.into_iter().flatten());
             }
         }
         _ => {}

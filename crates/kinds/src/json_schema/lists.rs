@@ -7,6 +7,7 @@ use ironclad_api::goprint;
 use serde_json::{Map, Value};
 
 use super::{Additional, ListType, Rules};
+use crate::fields::add;
 
 /// The elements that repeat an earlier one; of several that are the same, the second is told of.
 pub(super) fn duplicates(rules: &Rules, value: &Value, path: &Path) -> FieldErrors {
@@ -21,10 +22,10 @@ fn in_object(rules: &Rules, fields: &Map<String, Value>, path: &Path) -> FieldEr
     let mut errors = FieldErrors::new();
     for (name, value) in fields {
         if let Additional::Each(schema) = &rules.additional {
-            errors.extend(duplicates(schema, value, &path.key(name)));
+            add(&mut errors, duplicates(schema, value, &path.key(name)));
         }
         if let Some(schema) = rules.properties.get(name) {
-            errors.extend(duplicates(schema, value, &path.child(name)));
+            add(&mut errors, duplicates(schema, value, &path.child(name)));
         }
     }
     errors
@@ -38,7 +39,7 @@ fn in_list(rules: &Rules, items: &[Value], path: &Path) -> FieldErrors {
     };
     if let Some(schema) = &rules.items {
         let each = items.iter().enumerate();
-        errors.extend(each.flat_map(|(index, item)| duplicates(schema, item, &path.index(index))));
+        add(&mut errors, each.flat_map(|(index, item)| duplicates(schema, item, &path.index(index))));
     }
     errors
 }
@@ -65,7 +66,7 @@ fn repeated(values: impl Iterator<Item = Value>, path: &Path) -> FieldErrors {
         let times = seen.entry(goprint::json(&value)).or_default();
         *times += 1;
         if *times == 2 {
-            errors.push(FieldError::duplicate(&path.index(index), value));
+            add(&mut errors, [FieldError::duplicate(&path.index(index), value)]);
         }
     }
     errors

@@ -6,10 +6,10 @@ use ironclad_api::field::{BadValue, FieldError, FieldErrors, Path};
 use ironclad_api::goprint;
 use serde_json::Value;
 
+use crate::fields::MOST_ERRORS;
+
 /// How upstream prints the path of a whole object.
 const NO_PATH: &str = "<nil>";
-/// So many errors of one object are told of. A list may have millions of elements, each of them wrong.
-const MOST_PROBLEMS: usize = 10_000;
 
 /// Errors, and how many checks were met: of several schemas that failed, the one that met
 /// most is told of.
@@ -54,7 +54,7 @@ impl Outcome {
     }
 
     pub(super) fn add(&mut self, problem: Problem) {
-        if self.problems.len() < MOST_PROBLEMS {
+        if self.problems.len() < MOST_ERRORS {
             self.problems.push(problem);
         }
     }

@@ -1,5 +1,7 @@
 //! Rules held against an object.
 
+use std::cell::OnceCell;
+
 use ironclad_api::field::{BadValue, FieldError, FieldErrors, Path};
 use ironclad_cel::limits::{MAX_MESSAGE_EXPRESSION_BYTES, RUNTIME_COST_BUDGET};
 use ironclad_cel::{Activation, Budget, Declared, Error, Value as Cel};
@@ -7,6 +9,7 @@ use serde_json::Value;
 
 use super::correlation::Correlation;
 use super::{Rule, RuleTree};
+use crate::fields::add;
 use crate::keyed_list::KeyedList;
 
 /// How upstream prints the path of a whole object.
@@ -87,6 +90,8 @@ impl Run {
         let Some(inner) = &tree.items else { return Ok(()) };
         let old = old.and_then(Value::as_array).filter(|_| !tree.list_keys.is_empty());
         let old = old.map(|old| KeyedList::new(old, &tree.list_keys));
+        let same = OnceCell::new();
+        let correlation = correlation.compared_once(&same);
         for (index, item) in items.iter().enumerate() {
             let before = old.as_ref().and_then(|old| old.find(item));
             self.tree(inner, item, before, &path.index(index), correlation.element(item, before))?;
@@ -104,7 +109,10 @@ impl Run {
         correlation: Correlation<'_>,
     ) -> Result<(), Stop> {
         let mut refuse = |detail: String| {
-            self.verdict.errors.push(FieldError::invalid(&named(path), tree.type_name.as_str(), detail));
+            add(
+                &mut self.verdict.errors,
+                [FieldError::invalid(&named(path), tree.type_name.as_str(), detail)],
+            );
         };
         if self.remaining <= 0 {
             refuse(OUT_OF_BUDGET.to_owned());
@@ -135,10 +143,9 @@ impl Run {
             Ok(Cel::Bool(true)) => Ok(()),
             Ok(_) => {
                 let error = self.failure(tree, rule, new, path, &variables)?;
-                if !compares && correlation.is_unchanged() {
-                    self.verdict.ratcheted.push(error);
-                } else {
-                    self.verdict.errors.push(error);
+                match !compares && correlation.is_unchanged() {
+                    true => add(&mut self.verdict.ratcheted, [error]),
+                    false => add(&mut self.verdict.errors, [error]),
                 }
                 Ok(())
             }

@@ -143,6 +143,15 @@ fn what_was_wrong_before_is_warned_of() {
 }
 
 #[test]
+fn a_long_list_that_has_not_changed_is_compared_once() {
+    let schema = json!({"type": "object", "properties": {"list": {"type": "array", "items": {"type": "integer",
+        "x-kubernetes-validations": [{"rule": "self > 0"}]}}}});
+    let old = json!({"list": vec![0; 50_000]});
+    let (errors, ratcheted) = verdict(&schema, &old, Some(&old));
+    assert_eq!((errors.len(), ratcheted.len()), (0, 10_000));
+}
+
+#[test]
 fn an_expensive_rule_ends_the_evaluation() {
     let numbers: Vec<i64> = (0..2_000).collect();
     let schema = json!({"type": "object", "properties": {"list": {"type": "array", "items": {"type": "integer"}},
