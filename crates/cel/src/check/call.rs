@@ -16,27 +16,37 @@ impl Checker<'_> {
             self.check(arg);
         }
         let Some(target) = &mut call.target else {
-            let name = call.function.strip_prefix('.').unwrap_or(&call.function).to_owned();
-            return match library::function(&name) {
-                Some(function) => self.resolve(expr, function, false),
-                None => self.undeclared_function(expr, &name),
-            };
+            let rooted = call.function.strip_prefix('.');
+            if let Some(function) = self.function(rooted.unwrap_or(&call.function)) {
+                if rooted.is_some() {
+                    call.function = function.name.to_owned();
+                }
+                return self.resolve(expr, function, false);
+            }
+            let name = call.function.clone();
+            return self.undeclared_function(expr, &name);
         };
         // `a.b(c)` may be the function `a.b`.
         let qualified = target.qualified_name().map(|prefix| format!("{prefix}.{}", call.function));
-        if let Some(function) = qualified.as_deref().and_then(library::function) {
+        if let Some(function) = qualified.as_deref().and_then(|name| self.function(name)) {
             call.function = function.name.to_owned();
             call.target = None;
             return self.resolve(expr, function, false);
         }
         self.check(target);
-        match library::function(&call.function) {
+        match self.function(&call.function) {
             Some(function) => self.resolve(expr, function, true),
             None => {
                 let name = call.function.clone();
                 self.undeclared_function(expr, &name);
             }
         }
+    }
+
+    /// What is for patches is there for those who may make patches.
+    fn function(&self, name: &str) -> Option<&'static Function> {
+        let of_patches = name.starts_with("jsonpatch.");
+        library::function(name).filter(|_| !of_patches || self.environment.makes_messages())
     }
 
     fn undeclared_function(&mut self, expr: &Expr, name: &str) {

@@ -3,7 +3,7 @@
 
 use ironclad_api::go_regex;
 
-use super::Checked;
+use super::{Checked, format_calls};
 use crate::ast::{Expr, Kind, Literal};
 use crate::issue::Issues;
 use crate::library;
@@ -13,6 +13,11 @@ use crate::types::Type;
 pub(super) fn validate(checked: &Checked, source: &Source, issues: &mut Issues) {
     walk(&checked.expr, false, &mut |expr, in_format| match &expr.kind {
         Kind::Call(call) => {
+            if call.function == "format"
+                && let Some(misfit) = format_calls::misfit(checked, call)
+            {
+                issues.report(source, misfit.at.unwrap_or(expr.at), misfit.message);
+            }
             let Some(arg) = call.args.first() else { return };
             let Kind::Literal(literal) = &arg.kind else { return };
             let valid = match call.function.as_str() {

@@ -4,6 +4,7 @@
 mod aggregate;
 mod assign;
 mod call;
+mod format_calls;
 mod literals;
 mod select;
 

@@ -1,6 +1,7 @@
 //! What a call costs when it runs.
 
-use super::{CHECK, LIST, LONGEST_FORMAT_PATTERN, MESSAGE, PATTERN, TRAVERSAL};
+use super::{CHECK, LIST, MESSAGE, PATTERN, TRAVERSAL};
+use crate::library::pattern_length;
 use crate::value::Value;
 
 /// How the cost of a call follows from its arguments.
@@ -132,8 +133,8 @@ impl Charge {
             Charge::Deep => args.first().map_or(0, traversal),
             Charge::Selector => selector(size(1)),
             Charge::Format => {
-                let pattern = (LONGEST_FORMAT_PATTERN * PATTERN).ceil() as u64;
-                scaled(size(1) + 1, TRAVERSAL).saturating_mul(pattern)
+                let pattern = args.first().and_then(pattern_length).unwrap_or(1);
+                scaled(size(1) + 1, TRAVERSAL).saturating_mul(scaled(pattern, PATTERN))
             }
             Charge::Contains { network, parses } => {
                 let masked = if network { scaled(size(0), TRAVERSAL) + 1 } else { 0 };

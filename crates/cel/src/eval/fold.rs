@@ -36,7 +36,7 @@ impl<'a> Run<'_, 'a> {
                 }
             }
             other => {
-                return Err(Error::new(format!("got '{}', expected iterable type", other.type_name())));
+                return Err(Error::new(format!("got '{}', expected iterable type", other.go_type())));
             }
         }
         self.eval(&fold.result)

@@ -99,28 +99,96 @@ pub(super) fn parse(text: &str) -> Result<IpAddr, Error> {
 }
 
 /// What Go's `netip` says of a text that is no address.
-pub(super) fn fault(text: &str) -> &'static str {
-    let first = text.find(['.', ':', '%']).and_then(|at| text.get(at..=at));
-    if first != Some(".") {
-        return "unable to parse IP";
+pub(super) fn fault(text: &str) -> String {
+    match text.find(['.', ':', '%']).and_then(|at| text.get(at..=at)) {
+        Some(".") => fault_of_fields(text),
+        Some(":") => fault_of_groups(text),
+        Some(_) => "missing IPv6 address".to_owned(),
+        None => "unable to parse IP".to_owned(),
     }
-    let mut fields = 0;
-    for field in text.split('.') {
-        fields += 1;
-        if field.is_empty() {
-            return "IPv4 field must have at least one digit";
-        }
-        if !field.bytes().all(|b| b.is_ascii_digit()) {
-            return "unexpected character";
-        }
-        if field.len() > 1 && field.starts_with('0') {
-            return "IPv4 field has octet with leading zero";
-        }
-        if field.parse::<u8>().is_err() {
-            return "IPv4 field has value >255";
+}
+
+fn at(what: &str, rest: &str) -> String {
+    format!("{what} (at {})", quote(rest))
+}
+
+/// Of an IPv4 address.
+fn fault_of_fields(text: &str) -> String {
+    let (mut digits, mut value, mut fields) = (0, 0_u32, 0);
+    for (index, c) in text.char_indices() {
+        let rest = &text[index..];
+        match c.to_digit(10) {
+            Some(_) if digits == 1 && value == 0 => {
+                return "IPv4 field has octet with leading zero".to_owned();
+            }
+            Some(digit) => {
+                (value, digits) = (value * 10 + digit, digits + 1);
+                if value > 255 {
+                    return "IPv4 field has value >255".to_owned();
+                }
+            }
+            None if c == '.' && (digits == 0 || rest.len() == 1) => {
+                return at("IPv4 field must have at least one digit", rest);
+            }
+            None if c == '.' && fields == 3 => return "IPv4 address too long".to_owned(),
+            None if c == '.' => (value, digits, fields) = (0, 0, fields + 1),
+            None => return at("unexpected character", rest),
         }
     }
-    if fields > 4 { "IPv4 address too long" } else { "IPv4 address too short" }
+    "IPv4 address too short".to_owned()
+}
+
+/// Of an IPv6 address.
+fn fault_of_groups(text: &str) -> String {
+    let (mut rest, zone) = text.split_once('%').map_or((text, None), |(rest, zone)| (rest, Some(zone)));
+    if zone == Some("") {
+        return "zone must be a non-empty string".to_owned();
+    }
+    let mut groups = 0;
+    let mut gap = rest.starts_with("::");
+    if gap {
+        rest = &rest[2..];
+    }
+    while groups < 8 {
+        let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+        match digits {
+            0 => return at("each colon-separated field must have at least one digit", rest),
+            1..=4 => {}
+            _ => return at("each group must have 4 or less digits", rest),
+        }
+        let after = &rest[digits..];
+        if after.starts_with('.') {
+            return match (gap, groups) {
+                (false, groups) if groups != 6 => {
+                    at("embedded IPv4 address must replace the final 2 fields of the address", rest)
+                }
+                (_, 7..) => at("too many hex fields to fit an embedded IPv4 at the end of the address", rest),
+                _ => fault_of_fields(rest),
+            };
+        }
+        groups += 1;
+        rest = after;
+        match (rest.strip_prefix(':'), rest.is_empty()) {
+            (_, true) => break,
+            (None, _) => return at("unexpected character, want colon", rest),
+            (Some(""), _) => return at("colon must be followed by more characters", rest),
+            (Some(after), _) => rest = after,
+        }
+        if let Some(after) = rest.strip_prefix(':') {
+            if gap {
+                return at("multiple :: in address", rest);
+            }
+            (gap, rest) = (true, after);
+            if rest.is_empty() {
+                break;
+            }
+        }
+    }
+    match (rest.is_empty(), gap) {
+        (false, _) => at("trailing garbage after address", rest),
+        (true, true) => "the :: must expand to at least one field of zeros".to_owned(),
+        (true, false) => "address string too short".to_owned(),
+    }
 }
 
 fn is_link_local_multicast(ip: IpAddr) -> bool {

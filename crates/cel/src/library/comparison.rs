@@ -47,23 +47,28 @@ pub(super) fn declare(library: &mut Library) {
     }
 }
 
-fn compare(args: &[Value<'_>]) -> Result<Ordering, Error> {
-    let [a, b] = args else { return Err(Error::no_such_overload()) };
-    a.compare(b)
+fn compare(args: &[Value<'_>], symbol: &str) -> Result<Ordering, Error> {
+    match args {
+        [Value::Null | Value::List(_) | Value::Map(_) | Value::Type(_), _] => {
+            Err(Error::new(format!("no such overload: {symbol}")))
+        }
+        [a, b] => a.compare(b),
+        _ => Err(Error::no_such_overload()),
+    }
 }
 
 fn less<'a>(args: &mut [Value<'a>]) -> Answer<'a> {
-    Ok(Value::Bool(compare(args)?.is_lt()))
+    Ok(Value::Bool(compare(args, operator::LESS)?.is_lt()))
 }
 
 fn less_equals<'a>(args: &mut [Value<'a>]) -> Answer<'a> {
-    Ok(Value::Bool(compare(args)?.is_le()))
+    Ok(Value::Bool(compare(args, operator::LESS_EQUALS)?.is_le()))
 }
 
 fn greater<'a>(args: &mut [Value<'a>]) -> Answer<'a> {
-    Ok(Value::Bool(compare(args)?.is_gt()))
+    Ok(Value::Bool(compare(args, operator::GREATER)?.is_gt()))
 }
 
 fn greater_equals<'a>(args: &mut [Value<'a>]) -> Answer<'a> {
-    Ok(Value::Bool(compare(args)?.is_ge()))
+    Ok(Value::Bool(compare(args, operator::GREATER_EQUALS)?.is_ge()))
 }

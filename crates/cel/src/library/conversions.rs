@@ -140,7 +140,8 @@ fn parse_double(text: &str) -> Option<f64> {
 
 fn to_duration<'a>(args: &mut [Value<'a>]) -> Answer<'a> {
     match args {
-        [Value::Int(nanos)] => Ok(Value::Duration(*nanos)),
+        // The checker takes it, cel-go's conversion does not.
+        [number @ Value::Int(_)] => Err(failed(number, &Type::Duration)),
         [text @ Value::String(_)] => {
             let parsed = text.as_str().and_then(parse_duration);
             parsed.map(Value::Duration).ok_or_else(|| failed(text, &Type::Duration))
@@ -214,7 +215,11 @@ fn to_timestamp<'a>(args: &mut [Value<'a>]) -> Answer<'a> {
 
 /// Whether `duration(literal)` has a value.
 pub(crate) fn is_duration(literal: &Literal) -> bool {
-    !matches!(literal, Literal::String(text) if parse_duration(text).is_none())
+    match literal {
+        Literal::String(text) => parse_duration(text).is_some(),
+        Literal::Int(_) => false,
+        _ => true,
+    }
 }
 
 /// Whether `timestamp(literal)` has a value.

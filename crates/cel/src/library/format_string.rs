@@ -23,33 +23,75 @@ pub(super) fn declare(library: &mut Library) {
 
 fn format<'a>(pattern: &str, values: &List<'a>) -> Answer<'a> {
     let mut out = String::new();
+    let read = read_pattern(pattern, values.len(), |piece| {
+        match piece {
+            Piece::Text(text) => out.push_str(text),
+            Piece::Clause(clause) => {
+                let value = values.get(clause.index).unwrap_or(Value::Null);
+                let text = clause.text(&value).map_err(|why| format!("error during formatting: {why}"))?;
+                out.push_str(&text);
+            }
+        }
+        Ok::<_, String>(())
+    });
+    read.map(|_| Value::string(out)).map_err(Error::new)
+}
+
+/// A piece of a pattern.
+pub(crate) enum Piece<'p> {
+    Text(&'p str),
+    Clause(Clause),
+}
+
+/// How one of the values is to be printed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clause {
+    /// Which of the values.
+    pub(crate) index: usize,
+    pub(crate) letter: char,
+    precision: Option<usize>,
+}
+
+/// Reads a pattern for `count` values and hands on its pieces; how many of the values it prints.
+pub(crate) fn read_pattern<E: From<String>>(
+    pattern: &str,
+    count: usize,
+    mut each: impl FnMut(Piece<'_>) -> Result<(), E>,
+) -> Result<usize, E> {
     let mut rest = pattern;
     let mut index = 0;
     while let Some(at) = rest.find('%') {
-        out.push_str(&rest[..at]);
+        each(Piece::Text(&rest[..at]))?;
         rest = &rest[at + 1..];
         if let Some(after) = rest.strip_prefix('%') {
-            out.push('%');
+            each(Piece::Text("%"))?;
             rest = after;
             continue;
         }
-        let value = values.get(index).ok_or_else(|| Error::new(format!("index {index} out of range")))?;
         if rest.is_empty() {
-            return Err(Error::new("unexpected end of string"));
+            return Err("unexpected end of string".to_owned().into());
         }
-        let (precision, after) = precision(rest).map_err(unparsable)?;
-        let clause = after.chars().next().ok_or_else(|| unparsable("unexpected end of string".to_owned()))?;
-        let text = clause_text(clause, precision, &value)?;
-        out.push_str(&text);
-        rest = &after[clause.len_utf8()..];
+        if index >= count {
+            return Err(format!("index {index} out of range").into());
+        }
+        let (clause, after) =
+            clause(index, rest).map_err(|why| format!("could not parse formatting clause: {why}"))?;
+        each(Piece::Clause(clause))?;
+        rest = after;
         index += 1;
     }
-    out.push_str(rest);
-    Ok(Value::string(out))
+    each(Piece::Text(rest))?;
+    Ok(index)
 }
 
-fn unparsable(why: String) -> Error {
-    Error::new(format!("could not parse formatting clause: {why}"))
+/// What stands behind a percent sign, and what follows it.
+fn clause(index: usize, text: &str) -> Result<(Clause, &str), String> {
+    let (precision, rest) = precision(text)?;
+    let letter = rest.chars().next().ok_or("unexpected end of string")?;
+    if !"sdfebxXo".contains(letter) {
+        return Err(format!("unrecognized formatting clause \"{letter}\""));
+    }
+    Ok((Clause { index, letter, precision }, &rest[letter.len_utf8()..]))
 }
 
 /// `.3` before the letter of a clause, and what follows it.
@@ -68,24 +110,65 @@ fn precision(text: &str) -> Result<(Option<usize>, &str), String> {
     Ok((Some(precision), rest))
 }
 
-fn clause_text(clause: char, precision: Option<usize>, value: &Value<'_>) -> Result<String, Error> {
-    let precision = precision.unwrap_or(PRECISION);
-    let text = match clause {
-        's' => string(value),
-        'd' => decimal(value),
-        'f' => fixed(value, precision),
-        'e' => scientific(value, precision),
-        'b' => binary(value),
-        'x' => hex(value, false),
-        'X' => hex(value, true),
-        'o' => octal(value),
-        _ => return Err(unparsable(format!("unrecognized formatting clause \"{clause}\""))),
-    };
-    text.map_err(|why| Error::new(format!("error during formatting: {why}")))
+impl Clause {
+    fn text(self, value: &Value<'_>) -> Result<String, String> {
+        let precision = self.precision.unwrap_or(PRECISION);
+        match self.letter {
+            'd' => decimal(value),
+            'f' => fixed(value, precision),
+            'e' => scientific(value),
+            'b' => binary(value),
+            'x' => hex(value, false),
+            'X' => hex(value, true),
+            'o' => octal(value),
+            _ => string(value),
+        }
+    }
+
+    /// What is wrong with a value of that type, which nobody has seen yet.
+    pub(crate) fn misfit(self, of: &Type) -> Option<String> {
+        use Type::{Bool, Bytes, Double, Int, String, Uint};
+        let (fits, what) = match self.letter {
+            'd' => (matches!(of, Int | Uint), DECIMAL),
+            'o' => (matches!(of, Int | Uint), OCTAL),
+            'b' => (matches!(of, Int | Uint | Bool), BINARY),
+            'x' | 'X' => (matches!(of, Int | Uint | String | Bytes), HEX),
+            'f' => (matches!(of, Double | String), FIXED),
+            'e' => (matches!(of, Double | String), SCIENTIFIC),
+            _ => (is_printable(of), STRING),
+        };
+        (!fits && *of != Type::Dyn).then(|| format!("{what}, was given {}", of.name()))
+    }
 }
 
-fn only(clause: &str, of: &str, value: &Value<'_>) -> String {
-    format!("{clause} clause can only be used on {of}, was given {}", value.type_name())
+fn is_printable(of: &Type) -> bool {
+    use Type::{Bool, Bytes, Double, Duration, Int, List, Map, Null, String, Timestamp, Uint};
+    matches!(
+        of,
+        Bool | Bytes
+            | Double
+            | Duration
+            | Int
+            | List(_)
+            | Map(_)
+            | Null
+            | String
+            | Timestamp
+            | Type::Type(_)
+            | Uint
+    )
+}
+
+const STRING: &str = "string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps";
+const DECIMAL: &str = "decimal clause can only be used on integers";
+const FIXED: &str = "fixed-point clause can only be used on doubles";
+const SCIENTIFIC: &str = "scientific clause can only be used on doubles";
+const BINARY: &str = "only integers and bools can be formatted as binary";
+const HEX: &str = "only integers, byte buffers, and strings can be formatted as hex";
+const OCTAL: &str = "octal clause can only be used on integers";
+
+fn only(what: &str, value: &Value<'_>) -> String {
+    format!("{what}, was given {}", value.type_name())
 }
 
 fn string(value: &Value<'_>) -> Result<String, String> {
@@ -93,13 +176,7 @@ fn string(value: &Value<'_>) -> Result<String, String> {
         Value::List(list) => list_text(list),
         Value::Map(map) => map_text(map),
         Value::Null => Ok("null".to_owned()),
-        _ => value.to_text().ok_or_else(|| {
-            only(
-                "string",
-                "strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps",
-                value,
-            )
-        }),
+        _ => value.to_text().ok_or_else(|| only(STRING, value)),
     }
 }
 
@@ -138,26 +215,26 @@ fn decimal(value: &Value<'_>) -> Result<String, String> {
     match value {
         Value::Int(number) => Ok(number.to_string()),
         Value::Uint(number) => Ok(number.to_string()),
-        _ => Err(only("decimal", "integers", value)),
+        _ => Err(only(DECIMAL, value)),
     }
 }
 
 /// The number of a double, or of the words that stand for one.
-fn number(value: &Value<'_>, clause: &str) -> Result<f64, String> {
+fn number(value: &Value<'_>, what: &str) -> Result<f64, String> {
     match value {
         Value::Double(number) => Ok(*number),
         Value::String(text) => match &**text {
             "NaN" => Ok(f64::NAN),
             "Infinity" => Ok(f64::INFINITY),
             "-Infinity" => Ok(f64::NEG_INFINITY),
-            _ => Err(only(clause, "doubles", value)),
+            _ => Err(only(what, value)),
         },
-        _ => Err(only(clause, "doubles", value)),
+        _ => Err(only(what, value)),
     }
 }
 
 fn fixed(value: &Value<'_>, precision: usize) -> Result<String, String> {
-    let number = number(value, "fixed-point")?;
+    let number = number(value, FIXED)?;
     Ok(special(number).unwrap_or_else(|| grouped(&format!("{number:.precision$}"))))
 }
 
@@ -188,13 +265,13 @@ fn grouped(text: &str) -> String {
     }
 }
 
-/// As American English writes it: `2.72×10⁰⁰`.
-fn scientific(value: &Value<'_>, precision: usize) -> Result<String, String> {
-    let number = number(value, "scientific")?;
+/// As American English writes it: `2.718282×10⁰⁰`. Like cel-go's, it takes no notice of a precision.
+fn scientific(value: &Value<'_>) -> Result<String, String> {
+    let number = number(value, SCIENTIFIC)?;
     if let Some(text) = special(number) {
         return Ok(text);
     }
-    let text = format!("{number:.precision$e}");
+    let text = format!("{number:.PRECISION$e}");
     let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let sign = if exponent < 0 { "⁻" } else { "" };
@@ -217,10 +294,7 @@ fn binary(value: &Value<'_>) -> Result<String, String> {
         Value::Int(number) => Ok(signed(*number, |digits| format!("{digits:b}"))),
         Value::Uint(number) => Ok(format!("{number:b}")),
         Value::Bool(value) => Ok(u8::from(*value).to_string()),
-        _ => {
-            let what = "only integers and bools can be formatted as binary";
-            Err(format!("{what}, was given {}", value.type_name()))
-        }
+        _ => Err(only(BINARY, value)),
     }
 }
 
@@ -231,10 +305,7 @@ fn hex(value: &Value<'_>, upper: bool) -> Result<String, String> {
         Value::Uint(number) => format!("{number:x}"),
         Value::String(text) => bytes(text.as_bytes()),
         Value::Bytes(content) => bytes(content),
-        _ => {
-            let what = "only integers, byte buffers, and strings can be formatted as hex";
-            return Err(format!("{what}, was given {}", value.type_name()));
-        }
+        _ => return Err(only(HEX, value)),
     };
     Ok(if upper { text.to_uppercase() } else { text })
 }
@@ -243,6 +314,6 @@ fn octal(value: &Value<'_>) -> Result<String, String> {
     match value {
         Value::Int(number) => Ok(signed(*number, |digits| format!("{digits:o}"))),
         Value::Uint(number) => Ok(format!("{number:o}")),
-        _ => Err(only("octal", "integers", value)),
+        _ => Err(only(OCTAL, value)),
     }
 }

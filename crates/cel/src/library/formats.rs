@@ -21,33 +21,43 @@ const NAME: &str = "kubernetes.NamedFormat";
 struct Format {
     function: &'static str,
     validate: fn(&str) -> Faults,
+    /// The length of the pattern that upstream matches, or would: what it costs follows from it.
+    pattern: u64,
     constant: Run,
 }
 
 /// The entry of a format at its place in [`FORMATS`].
 macro_rules! format {
-    ($at:literal, $function:literal, $validate:expr) => {
-        Format { function: $function, validate: $validate, constant: |_| Ok(Value::foreign(Named($at))) }
+    ($at:literal, $function:literal, $pattern:literal, $validate:expr) => {
+        Format {
+            function: $function,
+            validate: $validate,
+            pattern: $pattern,
+            constant: |_| Ok(Value::foreign(Named($at))),
+        }
     };
 }
 
 const FORMATS: [Format; 13] = [
-    format!(0, "format.dns1123Label", |text| name::label(text, false)),
-    format!(1, "format.dns1123Subdomain", |text| name::subdomain(text, false)),
-    format!(2, "format.dns1035Label", |text| name::label_1035(text, false)),
-    format!(3, "format.qualifiedName", qualified_name),
-    format!(4, "format.dns1123LabelPrefix", |text| name::label(text, true)),
-    format!(5, "format.dns1123SubdomainPrefix", |text| name::subdomain(text, true)),
-    format!(6, "format.dns1035LabelPrefix", |text| name::label_1035(text, true)),
-    format!(7, "format.labelValue", label_value),
-    format!(8, "format.uri", uri),
-    format!(9, "format.uuid", |text| unless(is_uuid(text), "does not match the UUID format")),
-    format!(10, "format.byte", |text| unless(STANDARD.decode(text).is_ok(), "invalid base64")),
-    format!(11, "format.date", |text| unless(
+    format!(0, "format.dns1123Label", 30, |text| name::label(text, false)),
+    format!(1, "format.dns1123Subdomain", 60, |text| name::subdomain(text, false)),
+    format!(2, "format.dns1035Label", 30, |text| name::label_1035(text, false)),
+    format!(3, "format.qualifiedName", 60, qualified_name),
+    format!(4, "format.dns1123LabelPrefix", 30, |text| name::label(text, true)),
+    format!(5, "format.dns1123SubdomainPrefix", 60, |text| name::subdomain(text, true)),
+    format!(6, "format.dns1035LabelPrefix", 30, |text| name::label_1035(text, true)),
+    format!(7, "format.labelValue", 40, label_value),
+    format!(8, "format.uri", 1103, uri),
+    format!(9, "format.uuid", 70, |text| unless(is_uuid(text), "does not match the UUID format")),
+    format!(10, "format.byte", 84, |text| unless(
+        !text.is_empty() && STANDARD.decode(text).is_ok(),
+        "invalid base64"
+    )),
+    format!(11, "format.date", 71, |text| unless(
         text.len() == 10 && Timestamp::parse(&std::format!("{text}T00:00:00Z")).is_some(),
         "invalid date"
     )),
-    format!(12, "format.datetime", |text| unless(Timestamp::parse(text).is_some(), "invalid datetime")),
+    format!(12, "format.datetime", 71, |text| unless(Timestamp::parse(text).is_some(), "invalid datetime")),
 ];
 
 /// The place of a format in the list.
@@ -98,6 +108,12 @@ pub(super) fn declare(library: &mut Library) {
         }
         Ok(Value::some(Value::list(faults.into_iter().map(Value::string).collect())))
     });
+}
+
+/// The length of the pattern behind a format; `None` of a value that is none.
+pub(crate) fn pattern_length(format: &Value<'_>) -> Option<u64> {
+    let named: &Named = format.as_foreign()?;
+    Some(FORMATS.get(named.0)?.pattern)
 }
 
 fn unless(holds: bool, fault: &str) -> Faults {

@@ -32,6 +32,8 @@ use crate::types::Type;
 use crate::value::Value;
 
 pub(crate) use conversions::{is_duration, is_timestamp};
+pub(crate) use format_string::{Clause, Piece, read_pattern};
+pub(crate) use formats::pattern_length;
 pub(crate) use message::{Message, message_fields};
 pub(crate) use regexes::Pattern;
 

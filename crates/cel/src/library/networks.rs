@@ -87,7 +87,8 @@ pub(super) fn declare(library: &mut Library) {
     });
     library.method("containsIP", "cidr_contains_ip_string", [own(), String], Bool, |args| match args {
         [_, Value::String(text)] => {
-            let ip = addresses::parse(text)?;
+            // Upstream does not say what is wrong with the address.
+            let ip = addresses::parse(text).map_err(|_| Error::no_such_overload())?;
             contains(args, ip)
         }
         _ => Err(Error::no_such_overload()),

@@ -134,7 +134,10 @@ fn subtract<'a>(args: &mut [Value<'a>]) -> Answer<'a> {
         [Value::Double(a), Value::Double(b)] => Ok(Value::Double(*a - *b)),
         [Value::Duration(a), Value::Duration(b)] => duration(a.checked_sub(*b)),
         [Value::Timestamp(time), Value::Duration(by)] => shift(*time, -i128::from(*by)),
-        [Value::Timestamp(a), Value::Timestamp(b)] => duration(i64::try_from(nanos(*a) - nanos(*b)).ok()),
+        [Value::Timestamp(a), Value::Timestamp(b)] => {
+            let nanos = i64::try_from(nanos(*a) - nanos(*b));
+            nanos.map(Value::Duration).map_err(|_| Error::new(INT_OVERFLOW))
+        }
         [a, _] => Err(without_operator(a, operator::SUBTRACT)),
         _ => Err(Error::no_such_overload()),
     }
@@ -198,13 +201,14 @@ fn negate<'a>(args: &mut [Value<'a>]) -> Answer<'a> {
     }
 }
 
-/// Numbers know all operators and refuse their partner; other types do not know them.
+/// Numbers know all operators and refuse their partner; other types do not know them, but strings and
+/// times are asked all the same, and refuse.
 fn without_operator(left: &Value<'_>, symbol: &str) -> Error {
     let knows = match left {
         Value::Int(_) | Value::Uint(_) => true,
         Value::Double(_) => symbol != operator::MODULO,
-        Value::Duration(_) | Value::Timestamp(_) => matches!(symbol, operator::ADD | operator::SUBTRACT),
-        Value::String(_) | Value::Bytes(_) | Value::List(_) => symbol == operator::ADD,
+        Value::Duration(_) | Value::Timestamp(_) | Value::String(_) => true,
+        Value::Bytes(_) | Value::List(_) => symbol == operator::ADD,
         _ => false,
     };
     if knows { Error::no_such_overload() } else { Error::new(format!("no such overload: {symbol}")) }

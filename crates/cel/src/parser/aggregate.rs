@@ -7,6 +7,7 @@ use crate::ast::{Element, Entry, Expr, Field, Kind};
 impl Parser<'_> {
     pub(super) fn list(&mut self) -> Option<Expr> {
         let at = self.expect("[")?;
+        self.take_lone_comma("]");
         let mut elements = Vec::new();
         while !self.token().is("]") {
             let optional = self.take("?").is_some();
@@ -17,6 +18,13 @@ impl Parser<'_> {
         }
         self.expect("]")?;
         self.node(at, Kind::List(elements))
+    }
+
+    /// The grammar lets a comma end a list of nothing, too: `[,]`.
+    fn take_lone_comma(&mut self, close: &str) {
+        if self.token().is(",") && self.tokens.get(self.at + 1).is_some_and(|next| next.is(close)) {
+            self.at += 1;
+        }
     }
 
     /// Reads a comma. `Some(false)` if there is none, or only the closing bracket follows it;
@@ -36,6 +44,7 @@ impl Parser<'_> {
 
     pub(super) fn map(&mut self) -> Option<Expr> {
         let at = self.expect("{")?;
+        self.take_lone_comma("}");
         let mut entries = Vec::new();
         while !self.token().is("}") {
             let optional = self.take("?").is_some();
@@ -67,6 +76,7 @@ impl Parser<'_> {
 
     fn fields(&mut self, name: String) -> Option<Expr> {
         let at = self.expect("{")?;
+        self.take_lone_comma("}");
         let mut fields = Vec::new();
         while !self.token().is("}") {
             let optional = self.take("?").is_some();

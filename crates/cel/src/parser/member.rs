@@ -37,7 +37,7 @@ impl Parser<'_> {
                 return None;
             }
             _ => {
-                self.no_identifier(&name);
+                self.no_identifier(dot, &name);
                 return None;
             }
         }
@@ -53,18 +53,26 @@ impl Parser<'_> {
         self.node(dot, Kind::Select(Box::new(select)))
     }
 
-    fn no_identifier(&mut self, found: &Token) {
-        let expecting = if self.tokens[self.at - 1].is("?") {
-            "{IDENTIFIER, ESC_IDENTIFIER}"
-        } else {
-            "{'?', IDENTIFIER, ESC_IDENTIFIER}"
-        };
+    /// Reports what stands where a name has to, behind the dot.
+    fn no_identifier(&mut self, dot: usize, found: &Token) {
         let message = match found.kind {
             TokenKind::Word => format!("mismatched input '{}' expecting IDENTIFIER", found.text),
-            TokenKind::End => "no viable alternative at input '.'".to_owned(),
-            _ => format!("mismatched input '{}' expecting {expecting}", found.text),
+            _ if self.tokens[self.at - 1].is("?") => {
+                format!("mismatched input '{}' expecting {{IDENTIFIER, ESC_IDENTIFIER}}", found.text)
+            }
+            _ => self.no_alternative(dot, found),
         };
         self.syntax_error(found.at, message);
+    }
+
+    /// What is wrong with everything from a dot to a token that cannot follow it.
+    fn no_alternative(&self, dot: usize, found: &Token) -> String {
+        let end = match found.kind {
+            TokenKind::End => dot + 1,
+            _ => found.at + found.text.chars().count(),
+        };
+        let text = self.source.text(dot, end).replace('\n', "\\n").replace('\r', "\\r").replace('\t', "\\t");
+        format!("no viable alternative at input '{text}'")
     }
 
     fn primary(&mut self) -> Option<Expr> {
@@ -90,10 +98,7 @@ impl Parser<'_> {
             }
             "[" => self.list(),
             "{" => self.map(),
-            "." if self.tokens.get(self.at + 1).is_some_and(|next| next.kind == TokenKind::Identifier) => {
-                self.at += 1;
-                self.name(true)
-            }
+            "." => self.rooted(token.at),
             "-" if self.before_number() => {
                 let number = self.tokens.get(self.at + 1)?.clone();
                 self.at += 2;
@@ -101,6 +106,18 @@ impl Parser<'_> {
             }
             _ => self.no_expression(token),
         }
+    }
+
+    /// `.name`: a name that is looked for outside of every container.
+    fn rooted(&mut self, dot: usize) -> Option<Expr> {
+        self.at += 1;
+        let next = self.token().clone();
+        if next.kind == TokenKind::Identifier {
+            return self.name(true);
+        }
+        let message = self.no_alternative(dot, &next);
+        self.syntax_error(next.at, message);
+        None
     }
 
     /// Reports a token that starts no expression; goes on behind it if one starts there.

@@ -12,6 +12,17 @@ fn expressions_mean_what_the_language_says() {
     check("7 / 2", "3");
     check("7.0 / 2.0", "3.5");
     check("1 / 0", "error: division by zero");
+    check("dyn('a') * 2", "error: no such overload");
+    check("dyn([1]) * 2", "error: no such overload: _*_");
+    check("dyn([1]) < 2", "error: no such overload: _<_");
+    check("dyn('a') < 2", "error: no such overload");
+    check("dyn(1).map(x, x)", "error: got 'types.Int', expected iterable type");
+    check("dyn(duration('1s')).all(x, true)", "error: got 'types.Duration', expected iterable type");
+    check(
+        "duration(dyn(1))",
+        "program instantiation failed: type conversion error from 'int' to 'google.protobuf.Duration'",
+    );
+    check("[,].size() + {,}.size()", "0");
     check("1 % 0", "error: modulus by zero");
     check("9223372036854775807 + 1", "error: integer overflow");
     check("1u - 2u", "error: unsigned integer overflow");
@@ -48,7 +59,8 @@ fn conversions_mean_what_the_language_says() {
     check("int('42') + int(4.9) + int(1u)", "47");
     check("string(1) + string(2u) + string(1.5) + string(true) + string(b'x')", "121.5truex");
     check("string(1e100)", "1e+100");
-    check("string(1e20)", "100000000000000000000");
+    check("string(1e20) + string(1e6) + string(0.00001)", "1e+201e+061e-05");
+    check("string(100000.0) + string(123456.75) + string(0.0001)", "100000123456.750.0001");
     check("double('1.5') + double(1)", "2.5");
     check("uint(5)", "5");
     check("[-1].map(x, uint(x))", "error: unsigned integer overflow");
@@ -151,6 +163,27 @@ fn syntax_errors_read_as_upstream_prints_them() {
         "'asdf'.contains('x'",
         "ERROR: <input>:1:20: Syntax error: missing ')' at '<EOF>'\n | 'asdf'.contains('x'\n | ...................^",
     );
+    for (expression, at, text) in [
+        ("[1]..size()", 5, ".."),
+        ("[1]. .size()", 6, ". ."),
+        ("[1].[0]", 5, ".["),
+        ("..a", 2, ".."),
+        ("a.", 3, "."),
+        (".'x'", 2, ".'x'"),
+    ] {
+        let marks = ".".repeat(at - 1);
+        check(
+            expression,
+            &format!(
+                "ERROR: <input>:1:{at}: Syntax error: no viable alternative at input '{text}'\n | {expression}\n | {marks}^"
+            ),
+        );
+    }
+    check(
+        ".nope()",
+        "ERROR: <input>:1:6: undeclared reference to '.nope' (in container '')\n | .nope()\n | .....^",
+    );
+    check("duration(1)", "ERROR: <input>:1:10: invalid duration argument\n | duration(1)\n | .........^");
     check(
         "[1, 2].map(var, var)",
         "ERROR: <input>:1:12: reserved identifier: var\n | [1, 2].map(var, var)\n | ...........^\nERROR: <input>:1:17: reserved identifier: var\n | [1, 2].map(var, var)\n | ................^",

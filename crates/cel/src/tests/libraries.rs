@@ -53,14 +53,32 @@ fn format_strings() {
     check("'%s'.format([[1, 2]]) + '%s'.format([{'a': 'b'}])", "[1, 2]{\"a\":\"b\"}");
     check("'%s'.format([duration('1h')])", "3600s");
     check("'100%%'.format([])", "100%");
-    check("'%s'.format([])", "error: index 0 out of range");
-    check(
-        "'%d'.format(['a'])",
-        "error: error during formatting: decimal clause can only be used on integers, was given string",
-    );
-    check(
-        "'%z'.format([1])",
-        "error: could not parse formatting clause: unrecognized formatting clause \"z\"",
+    check("'%.1e'.format([1234.5])", "1.234500×10⁰³");
+    // A pattern that is not known beforehand fails when it is used.
+    let late = |pattern: &str, values: &str, want: &str| {
+        check(&format!("['{pattern}'][0].format({values})"), &format!("error: {want}"));
+    };
+    let integers = "error during formatting: decimal clause can only be used on integers, was given string";
+    let unknown = "could not parse formatting clause: unrecognized formatting clause \"z\"";
+    late("%s", "[]", "index 0 out of range");
+    late("%d", "['a']", integers);
+    late("%z", "[1]", unknown);
+    let early = |pattern: &str, values: &str, at: usize, want: &str| {
+        let expression = format!("'{pattern}'.format({values})");
+        let marks = ".".repeat(at - 1);
+        let want = format!("compilation failed: ERROR: <input>:1:{at}: {want}\n | {expression}\n | {marks}^");
+        check(&expression, &want);
+    };
+    early("%s", "[]", 12, "index 0 out of range");
+    early("%", "[1]", 11, "unexpected end of string");
+    early("%d", "['a']", 14, integers);
+    early("%z", "[1]", 12, unknown);
+    early("x", "[1]", 11, "too many arguments supplied to string.format (expected 0, got 1)");
+    early(
+        "%s",
+        "[[1, optional.of(1)]]",
+        29,
+        "error during formatting: string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps, was given optional_type",
     );
 }
 
@@ -162,12 +180,54 @@ fn addresses_and_networks() {
 }
 
 #[test]
+fn what_is_wrong_with_an_address_is_told_in_gos_words() {
+    let check = |address: &str, want: &str| {
+        let what = format!("IP Address \"{address}\" parse error during conversion from string");
+        let want = format!("error: {what}: ParseAddr(\"{address}\"): {want}");
+        assert_eq!(result(&format!("ip('{address}')")), want);
+    };
+    check("", "unable to parse IP");
+    check("%eth0", "missing IPv6 address");
+    check("1.2.3", "IPv4 address too short");
+    check("1.2.3.4.5", "IPv4 address too long");
+    check("1..2.3", "IPv4 field must have at least one digit (at \".2.3\")");
+    check("01.2.3.4", "IPv4 field has octet with leading zero");
+    check("256.2.3.4", "IPv4 field has value >255");
+    check("1.2.x.4", "unexpected character (at \"x.4\")");
+    check("1:2", "address string too short");
+    check("::g", "each colon-separated field must have at least one digit (at \"g\")");
+    check("12345::", "each group must have 4 or less digits (at \"12345::\")");
+    check("1:2:3:4:5:6:7:8:9", "trailing garbage after address (at \"9\")");
+    check("1::2::3", "multiple :: in address (at \":3\")");
+    check("::1.2.3", "IPv4 address too short");
+    check("fe80::1%", "zone must be a non-empty string");
+    let wrong = "error: no such overload";
+    assert_eq!(result("cidr('10.0.0.0/8').containsIP('x')"), wrong);
+}
+
+#[test]
+fn formats_cost_what_their_patterns_say() {
+    let check = |expression: &str, want: u64| {
+        let program = Environment::new().compile(expression).expect("compiles");
+        let mut budget = Budget::default();
+        program.evaluate(&Activation::new(), &mut budget).expect("a value");
+        assert_eq!(budget.spent(), want, "{expression}");
+    };
+    check("format.dns1123Label().validate('my-label-name') == optional.none()", 19);
+    check("format.uri().validate('http://example.com') == optional.none()", 555);
+    check("format.uuid().validate('123e4567-e89b-12d3-a456-426614174000') == optional.none()", 75);
+    check("format.byte().validate('aGVsbG8=') == optional.none()", 24);
+    check("format.named('dns1123Label').value().validate('my-name') == optional.none()", 12);
+}
+
+#[test]
 fn formats() {
     check("format.dns1123Label().validate('my-label').hasValue()", "false");
     check("format.named('uuid').value().validate('x').value()", "[does not match the UUID format]");
     check("format.named('nope').hasValue()", "false");
     check("format.date().validate('2021-02-30').value()", "[invalid date]");
     check("format.byte().validate('aGVsbG8=').hasValue()", "false");
+    check("format.byte().validate('').value()", "[invalid base64]");
     check("format.dns1123SubdomainPrefix().validate('a.-').hasValue()", "false");
     check("format.uri().validate('http://example.com').hasValue()", "false");
 }
@@ -215,8 +275,12 @@ fn authorizers() {
 
 #[test]
 fn patches() {
-    check("jsonpatch.escapeKey('k8s.io/my~label')", "k8s.io~1my~0label");
+    let elsewhere = Environment::new().compile("jsonpatch.escapeKey('a')").expect_err("no such function");
+    assert!(elsewhere.to_string().contains("undeclared reference to 'jsonpatch'"), "{elsewhere}");
     let environment = Environment::new().messages();
+    let program = environment.compile("jsonpatch.escapeKey('k8s.io/my~label')").expect("compiles");
+    let escaped = program.evaluate(&Activation::new(), &mut Budget::default());
+    assert_eq!(escaped, Ok(Value::string("k8s.io~1my~0label")));
     let program = environment
         .compile("[JSONPatch{op: 'add', path: '/a', value: Object.spec{replicas: 1}}]")
         .unwrap_or_else(|error| panic!("{error}"));

@@ -121,6 +121,20 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The name of cel-go's own type for it.
+    pub(crate) fn go_type(&self) -> String {
+        match self {
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Double(_) => {}
+            Value::String(_) | Value::Bytes(_) | Value::Duration(_) | Value::Timestamp(_) => {}
+            Value::Type(_) => return "*types.Type".to_owned(),
+            Value::Optional(_) => return "*types.Optional".to_owned(),
+            Value::List(_) | Value::Map(_) | Value::Foreign(_) => return self.type_name().to_owned(),
+        }
+        let name = self.type_name().trim_start_matches("google.protobuf.").trim_end_matches("_type");
+        let (first, rest) = name.split_at(1);
+        format!("types.{}{rest}", first.to_ascii_uppercase())
+    }
+
     /// Whether a parameter of the type takes the value. Of a list or a map, the first element
     /// is looked at.
     pub(crate) fn fits(&self, parameter: &Type) -> bool {

@@ -38,9 +38,9 @@ fn seconds(nanos: i64) -> String {
     }
 }
 
-/// Go's `%g`: the shortest digits that mean the number, with an exponent if it is very small
-/// or very large.
-pub(crate) fn double(value: f64) -> String {
+/// `strconv.FormatFloat(value, 'g', -1, 64)`: the shortest digits that mean the number, with an exponent if
+/// that is below -4 or above 5.
+fn double(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
     }
@@ -50,7 +50,7 @@ pub(crate) fn double(value: f64) -> String {
     let scientific = format!("{value:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..21).contains(&exponent) {
+    if (-4..6).contains(&exponent) {
         return format!("{value}");
     }
     let sign = if exponent < 0 { '-' } else { '+' };
