@@ -48,7 +48,9 @@ fn typed_object(fields: &mut Map<String, Value>, object: &Object) {
                 fields.remove(name);
             }
         }
-        if property.always && fields.get(name).is_none_or(|value| value.is_null() && !property.pointer) {
+        if property.always
+            && fields.get(name).is_none_or(|value| !property.pointer && is_nil(value, property))
+        {
             let zero = if property.pointer { Value::Null } else { zero_value(&property.schema) };
             fields.insert(name.to_owned(), zero);
         }
@@ -58,6 +60,14 @@ fn typed_object(fields: &mut Map<String, Value>, object: &Object) {
 /// Whether Go does not print the field: it is null, or empty and not behind a pointer.
 fn is_left_out(value: &Value, property: &Property) -> bool {
     value.is_null() || (!property.always && !property.pointer && is_empty(value, &property.schema))
+}
+
+/// Whether Go has nothing there: it stores an empty list or map as none.
+fn is_nil(value: &Value, property: &Property) -> bool {
+    match value {
+        Value::Array(_) | Value::Object(_) => is_empty(value, &property.schema),
+        value => value.is_null(),
+    }
 }
 
 /// A null element of a list or map is Go's zero value.
@@ -149,7 +159,7 @@ mod tests {
         check(
             ("rbac.authorization.k8s.io", "ClusterRole"),
             json!({"metadata": {"name": "x", "labels": {}, "annotations": {"a": null},
-                "creationTimestamp": "2020-01-01T01:00:00.5+01:00"}}),
+                "creationTimestamp": "2020-01-01T01:00:00.5+01:00"}, "rules": []}),
             json!({"metadata": {"name": "x", "annotations": {"a": ""},
                 "creationTimestamp": "2020-01-01T00:00:00Z"}, "rules": null}),
         );

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::custom::{self, Custom, TypeMeta};
+use super::enums::Enums;
 use super::{Dialect, gvk_extension};
 use crate::gvk::GroupVersionKind;
 use crate::schema::descriptions::Descriptions;
@@ -23,6 +24,7 @@ const LIST_METADATA: &str = "Standard list metadata. More info: https://git.k8s.
 pub(super) struct Definitions {
     dialect: Dialect,
     descriptions: Descriptions,
+    enums: Enums,
     schemas: Map<String, Value>,
     waiting: Vec<&'static Definition>,
     named: BTreeSet<String>,
@@ -33,6 +35,7 @@ impl Definitions {
         Self {
             dialect,
             descriptions: Descriptions::read(),
+            enums: Enums::read(),
             schemas: Map::new(),
             waiting: Vec::new(),
             named: BTreeSet::new(),
@@ -171,6 +174,9 @@ impl Definitions {
     fn property(&mut self, definition: &str, property: &Property) -> Value {
         let schema = &property.schema;
         let mut keywords = self.type_of(&schema.shape);
+        if let Some(values) = self.enums.get(definition, &property.name) {
+            enumerate(&mut keywords, &values);
+        }
         let description = self.descriptions.get(definition, &property.name);
         if let Some(text) = description {
             keywords.insert("description".to_owned(), Value::from(text.as_ref()));
@@ -237,6 +243,18 @@ fn as_map(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
         _ => Map::new(),
+    }
+}
+
+/// The values stand at the text, which may be the element of a list or map.
+fn enumerate(keywords: &mut Map<String, Value>, values: &[&str]) {
+    let element = ["items", "additionalProperties"].into_iter().find(|name| keywords.contains_key(*name));
+    let text = match element {
+        Some(name) => keywords.get_mut(name).and_then(Value::as_object_mut),
+        None => Some(keywords),
+    };
+    if let Some(text) = text {
+        text.insert("enum".to_owned(), json!(values));
     }
 }
 

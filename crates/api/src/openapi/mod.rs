@@ -6,6 +6,7 @@
 
 mod custom;
 mod definitions;
+mod enums;
 mod operations;
 mod parameters;
 mod paths;

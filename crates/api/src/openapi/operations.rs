@@ -2,12 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::parameters::{self, Parameter};
+use super::parameters::{self, Parameters};
 use super::{Dialect, gvk_extension};
 use crate::gvk::GroupVersionKind;
 
 const JSON_TYPES: &[&str] = &["application/json", "application/yaml"];
 const ALL_TYPES: &[&str] = &["application/json", "application/vnd.kubernetes.protobuf", "application/yaml"];
+const STREAM_TYPES: &[&str] =
+    &["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];
 const PATCH_TYPES: &[&str] =
     &["application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json"];
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
@@ -20,7 +22,7 @@ pub(super) struct Operation<'a> {
     /// `x-kubernetes-action`.
     pub(super) action: &'a str,
     pub(super) gvk: &'a GroupVersionKind,
-    pub(super) parameters: &'a [Parameter],
+    pub(super) parameters: Parameters,
     /// The schema of the body, and whether there must be one.
     pub(super) body: Option<(Value, bool)>,
     pub(super) response: Value,
@@ -39,7 +41,7 @@ impl Operation<'_> {
         set("tags", json!([self.tag]));
         set("x-kubernetes-action", Value::from(self.action));
         set("x-kubernetes-group-version-kind", gvk_extension(self.gvk));
-        let mut parameters = parameters::query(dialect, self.parameters);
+        let mut parameters = parameters::query(dialect, self.parameters.into_iter().flatten());
         match dialect {
             Dialect::V2 => {
                 if let Some((schema, required)) = &self.body {
@@ -80,7 +82,11 @@ impl Operation<'_> {
     }
 
     fn produces(&self) -> Vec<&'static str> {
-        if self.custom { JSON_TYPES.to_vec() } else { ALL_TYPES.to_vec() }
+        match (self.action, self.custom) {
+            (_, true) => JSON_TYPES.to_vec(),
+            ("list", false) => [ALL_TYPES, STREAM_TYPES].concat(),
+            _ => ALL_TYPES.to_vec(),
+        }
     }
 
     fn responses(&self, dialect: Dialect) -> Value {
@@ -94,6 +100,9 @@ impl Operation<'_> {
         responses["200"] = with_schema("OK");
         if self.creates {
             responses["201"] = with_schema("Created");
+        }
+        if matches!(self.action, "post" | "delete") {
+            responses["202"] = with_schema("Accepted");
         }
         responses
     }

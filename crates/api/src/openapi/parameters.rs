@@ -7,6 +7,9 @@ use super::Dialect;
 /// A query parameter: its name, type and meaning.
 pub(super) type Parameter = (&'static str, &'static str, &'static str);
 
+/// Parameters of one sort, and those of another beside them.
+pub(super) type Parameters = [&'static [Parameter]; 2];
+
 pub(super) const PRETTY: Parameter = ("pretty", "string", "If 'true', then the output is pretty printed.");
 
 const DRY_RUN: Parameter = (
@@ -37,6 +40,11 @@ pub(super) const DELETE: &[Parameter] = &[
     DRY_RUN,
     ("gracePeriodSeconds", "integer", "The seconds before the object is deleted. Zero deletes immediately."),
     (
+        "ignoreStoreReadErrorWithClusterBreakingPotential",
+        "boolean",
+        "Removes an object that cannot be read, without finalizers and preconditions. Use with care.",
+    ),
+    (
         "orphanDependents",
         "boolean",
         "Deprecated: use propagationPolicy. Whether dependent objects are orphaned.",
@@ -48,9 +56,14 @@ pub(super) const DELETE: &[Parameter] = &[
     ),
 ];
 
-/// Parameters of list and watch.
-pub(super) const LIST: &[Parameter] = &[
+/// Parameters of watch alone.
+pub(super) const WATCH: &[Parameter] = &[
     ("allowWatchBookmarks", "boolean", "Requests watch events of type BOOKMARK."),
+    ("watch", "boolean", "Streams changes to the described resources instead of listing them."),
+];
+
+/// Parameters that choose objects.
+pub(super) const SELECT: &[Parameter] = &[
     ("continue", "string", "The token of a previous result, to retrieve the next part of the list."),
     ("fieldSelector", "string", "Restricts the returned objects by their fields. Defaults to everything."),
     ("labelSelector", "string", "Restricts the returned objects by their labels. Defaults to everything."),
@@ -67,12 +80,11 @@ pub(super) const LIST: &[Parameter] = &[
         "Sends the current objects, then a bookmark, then changes. Only for watch.",
     ),
     ("timeoutSeconds", "integer", "Ends the call after this time, whatever its activity."),
-    ("watch", "boolean", "Streams changes to the described resources instead of listing them."),
 ];
 
-pub(super) fn query(dialect: Dialect, parameters: &[Parameter]) -> Vec<Value> {
+pub(super) fn query<'a>(dialect: Dialect, parameters: impl IntoIterator<Item = &'a Parameter>) -> Vec<Value> {
     parameters
-        .iter()
+        .into_iter()
         .map(|(name, kind, description)| {
             let mut parameter = json!({ "name": name, "in": "query", "description": description });
             typed(dialect, &mut parameter, kind);

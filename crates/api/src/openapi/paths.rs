@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::definitions::Definitions;
 use super::operations::Operation;
-use super::parameters::{DELETE, LIST, PATCH, WRITE, of_path};
+use super::parameters::{DELETE, PATCH, Parameter, Parameters, SELECT, WATCH, WRITE, of_path};
 use super::{Dialect, Resource, Subresource};
 use crate::gvk::{GroupVersion, GroupVersionKind};
 
@@ -87,7 +87,7 @@ impl Writer<'_> {
             description: "get available resources".to_owned(),
             action: "get",
             gvk: &gvk,
-            parameters: &[],
+            parameters: Parameters::default(),
             body: None,
             response: list,
             creates: false,
@@ -144,9 +144,9 @@ impl Writer<'_> {
     fn verb(&mut self, path: &str, verb: &str, resource: &Resource<'_>, schemas: &Schemas, target: &str) {
         let kind = resource.gvk.kind.as_ref();
         let plan = match verb {
-            "list" => {
-                Plan::new("get", "list", "list", format!("list or watch objects of kind {kind}")).with(LIST)
-            }
+            "list" => Plan::new("get", "list", "list", format!("list or watch objects of kind {kind}"))
+                .with(SELECT)
+                .with(WATCH),
             "create" => Plan::new("post", "post", "create", format!("create a {kind}")).with(WRITE),
             "get" => Plan::new("get", "get", "read", format!("read the specified {kind}")),
             "update" => {
@@ -158,6 +158,7 @@ impl Writer<'_> {
             "deletecollection" => {
                 Plan::new("delete", "deletecollection", "delete", format!("delete collection of {kind}"))
                     .with(DELETE)
+                    .with(SELECT)
             }
             _ => return,
         };
@@ -263,15 +264,18 @@ struct Plan {
     /// How its operation's identifier begins.
     prefix: &'static str,
     description: String,
-    parameters: &'static [super::parameters::Parameter],
+    parameters: Parameters,
 }
 
 impl Plan {
     fn new(method: &'static str, action: &'static str, prefix: &'static str, description: String) -> Self {
-        Self { method, action, prefix, description, parameters: &[] }
+        Self { method, action, prefix, description, parameters: Parameters::default() }
     }
 
-    fn with(self, parameters: &'static [super::parameters::Parameter]) -> Self {
+    /// With more parameters, of at most two sorts.
+    fn with(self, more: &'static [Parameter]) -> Self {
+        let [first, _] = self.parameters;
+        let parameters = if first.is_empty() { [more, &[]] } else { [first, more] };
         Self { parameters, ..self }
     }
 }

@@ -46,6 +46,43 @@ fn explain_finds_the_kind_by_path_and_its_schema_by_kind() {
 }
 
 #[test]
+fn explain_finds_the_values_that_a_field_may_have() {
+    let schemas = &apps_v3()["components"]["schemas"];
+    let check = |definition: &str, pointer: &str, want: &[&str]| {
+        assert_eq!(schemas[definition].pointer(pointer), Some(&json!(want)), "{definition}{pointer}");
+    };
+    let (apps, core) = ("io.k8s.api.apps.v1", "io.k8s.api.core.v1");
+    check(&format!("{apps}.DeploymentStrategy"), "/properties/type/enum", &["Recreate", "RollingUpdate"]);
+    check(
+        &format!("{core}.Container"),
+        "/properties/imagePullPolicy/enum",
+        &["Always", "IfNotPresent", "Never"],
+    );
+    let modes = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
+    check(&format!("{core}.PersistentVolumeClaimSpec"), "/properties/accessModes/items/enum", &modes);
+}
+
+#[test]
+fn clients_find_how_a_collection_is_deleted_and_watched() {
+    let document = apps_v3();
+    let collection = &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments"];
+    let names = |operation: &Value| -> Vec<String> {
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        parameters.iter().filter_map(|p| p["name"].as_str().map(str::to_owned)).collect()
+    };
+    let deletes = names(&collection["delete"]);
+    for name in ["dryRun", "propagationPolicy", "labelSelector", "fieldSelector", "limit", "continue"] {
+        assert!(deletes.iter().any(|given| given == name), "{name} of {deletes:?}");
+    }
+    assert!(!deletes.iter().any(|given| given == "watch"), "{deletes:?}");
+    assert!(names(&collection["get"]).iter().any(|given| given == "watch"));
+    let streams = &collection["get"]["responses"]["200"]["content"];
+    assert!(streams.get("application/json;stream=watch").is_some());
+    assert!(collection["post"]["responses"].get("202").is_some());
+    assert!(collection["delete"]["responses"].get("202").is_none());
+}
+
+#[test]
 fn clients_find_the_query_parameters_of_patch() {
     let document = apps_v3();
     let patch = &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"];

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::schema::{Schema, Shape, Width};
+use crate::schema::{Schema, Shape, Width, bad_base64};
 
 /// The first value that does not convert, in the order of names. `None` where all do, and where the type reads
 /// its own JSON, whose error is the decoder's.
@@ -24,7 +24,8 @@ pub fn conversion_error(value: &Value, schema: &Schema) -> Option<String> {
             elements.iter().find_map(|element| conversion_error(element, items))
         }
         (Shape::List(_), other) => Some(format!("cannot restore slice from {}", kind_of(other))),
-        (Shape::Bytes, Value::String(_)) => None,
+        (Shape::Bytes, Value::String(text)) => bad_base64(text)
+            .map(|at| format!("error decoding from json: illegal base64 data at input byte {at}")),
         (Shape::Bytes, other) => Some(format!("cannot restore slice from {}", kind_of(other))),
         (shape, value) => scalar_error(shape, value, &schema.go_type()),
     }
@@ -100,6 +101,14 @@ mod tests {
         check(json!({"spec": []}), Some("cannot restore struct from: slice"));
         check(json!({"spec": "x"}), Some("cannot restore struct from: string"));
         check(json!({"metadata": {"labels": {"a": 1}}}), Some("cannot convert int64 to string"));
+        let secret = Catalog::builtin().schema(&GroupVersionKind::new("", "v1", "Secret"));
+        assert_eq!(
+            conversion_error(
+                &json!({"data": {"a": "YQ==", "b": "YQ="}}),
+                secret.expect("the catalog has Secrets")
+            ),
+            Some("error decoding from json: illegal base64 data at input byte 3".to_owned())
+        );
         check(json!({"metadata": {"labels": []}}), Some("cannot restore map from slice"));
         check(pod(json!({"containers": {"name": "c"}})), Some("cannot restore slice from map"));
         check(pod(json!({"containers": "x"})), Some("cannot restore slice from string"));

@@ -1,7 +1,7 @@
 //! Go's standard base64 decoder, as far as its errors go.
 
 /// The offset at which Go finds text that is not base64. Line breaks are skipped.
-pub(super) fn bad_base64(text: &str) -> Option<usize> {
+pub(crate) fn bad_base64(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
     loop {

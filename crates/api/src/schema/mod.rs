@@ -14,6 +14,7 @@ mod rfc3339;
 pub mod structural;
 mod zero;
 
+pub(crate) use base64_check::bad_base64;
 pub use catalog::{Catalog, Definition, DefinitionId};
 pub use go_type::json_type;
 pub use zero::{is_empty, zero_value};
