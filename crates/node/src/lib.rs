@@ -35,5 +35,5 @@ mod volumes;
 pub use agent::{Agent, StartError};
 pub use config::{AgentConfig, ApiAccess, ClusterNetwork, Names, Paths, RuntimeChoice};
 pub use dns::{DnsOptions, serve_dns};
-pub use machine::primary_addresses;
+pub use machine::{primary_addresses, resolv_conf};
 pub use network::{NetworkError, segment};

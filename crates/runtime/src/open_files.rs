@@ -2,9 +2,9 @@
 //!
 //! A machine starts services with a soft limit of 1,024, for programs that use select(2), and expects all others to
 //! raise it to the hard one (systemd.exec(5)). Containers have the limits of containerd, so that is started with those
-//! that we were started with: a program in a container finds what it would find on the machine itself, as it does
-//! with the unit that containerd 2 comes with. The unit of containerd 1 sets `LimitNOFILE=infinity`; whoever wants
-//! that for containers starts Ironclad so.
+//! that we were started with, as the unit of containerd 2 has it: what we need for ourselves is no gift to containers.
+//! The unit of containerd 1 sets `LimitNOFILE=infinity`; whoever wants that starts Ironclad so. (A containerd built
+//! with Go 1.19, Debian 12's for one, raises the soft limit for its containers by itself.)
 
 use std::io;
 use std::os::unix::process::CommandExt;

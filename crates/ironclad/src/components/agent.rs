@@ -118,6 +118,7 @@ pub fn paths(config: &Config) -> Paths {
         run: config.run.clone(),
         pod_logs: config.node.logs.join("pods"),
         container_logs: config.node.logs.join("containers"),
+        resolv_conf: ironclad_node::resolv_conf(),
         ..Paths::default()
     }
 }

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod memory;
+mod resolv_conf;
 
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 pub(crate) use memory::Memory;
 
 pub use addresses::primary_addresses;
+pub use resolv_conf::resolv_conf;
 
 /// What the Node object tells of the machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -67,17 +67,23 @@ pub(crate) async fn keep(env: Env, nodes: Arc<dyn Cache>, own: String) {
     let changed = Arc::new(Notify::new());
     nodes.observe(&[api::nodes().group_resource()], Arc::new(Waker(changed.clone())));
     let mut unreachable = Vec::new();
+    // What the kernel was brought to, and when: Nodes say something new all the time, and rarely this.
+    let mut applied: Option<(Routes, Duration)> = None;
     loop {
         let listed = nodes.list_as::<Node>(&api::nodes().group_resource(), None);
         let wanted = wanted(&own, listed.iter().map(|node| &**node));
-        match apply(&wanted).await {
-            Ok(elsewhere) => {
-                for (range, via) in elsewhere.iter().filter(|route| !unreachable.contains(*route)) {
-                    tracing::info!(%range, %via, "that node is on another network, which must route to its pods");
+        let now = env.elapsed();
+        if applied.as_ref().is_none_or(|(old, at)| *old != wanted || now.saturating_sub(*at) >= REPAIR) {
+            match apply(&wanted).await {
+                Ok(elsewhere) => {
+                    for (range, via) in elsewhere.iter().filter(|route| !unreachable.contains(*route)) {
+                        tracing::info!(%range, %via, "that node is on another network, which must route to its pods");
+                    }
+                    unreachable = elsewhere;
+                    applied = Some((wanted, now));
                 }
-                unreachable = elsewhere;
+                Err(error) => tracing::warn!(%error, "routes to other nodes are not as they should be"),
             }
-            Err(error) => tracing::warn!(%error, "routes to other nodes are not as they should be"),
         }
         // Whether a change or the time woke it makes no difference.
         let _ = env.timeout(REPAIR, changed.notified()).await;
