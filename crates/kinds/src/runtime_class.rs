@@ -90,7 +90,8 @@ fn scheduling(scheduling: &api::Scheduling) -> Vec<FieldError> {
     let mut seen = HashSet::new();
     for (index, toleration) in given.iter().enumerate() {
         if !seen.insert(key(toleration)) {
-            errors.push(FieldError::duplicate(&path.index(index), go_form::compact("Toleration", toleration)));
+            errors
+                .push(FieldError::duplicate(&path.index(index), go_form::compact("Toleration", toleration)));
         }
     }
     errors

@@ -12,6 +12,10 @@ use crate::list_meta::ListMeta;
 const CONTINUE_EXPIRED: &str = "The provided continue parameter is too old to display a consistent list result. \
     You can start a new list without the continue parameter";
 
+/// So many errors of one object are told of: it may have hundreds of thousands, each of which is
+/// printed three times.
+const MOST_CAUSES: usize = 10_000;
+
 impl Status {
     fn failure(code: u16, reason: Reason, message: impl Into<String>) -> Self {
         Self {
@@ -219,8 +223,9 @@ impl Status {
         Self::failure(413, Reason::RequestEntityTooLarge, message)
     }
 
-    /// `Pod "x" is invalid: spec.containers: Required value`, with a cause per error.
+    /// `Pod "x" is invalid: spec.containers: Required value`, with a cause per error, up to a bound.
     pub fn invalid(kind: &GroupKind, name: &str, errors: &[FieldError]) -> Self {
+        let errors = errors.get(..MOST_CAUSES).unwrap_or(errors);
         let why = aggregate(errors).map(|why| format!(": {why}")).unwrap_or_default();
         let message = format!("{kind} {} is invalid{why}", quote(name));
         let mut status = Self::failure(422, Reason::Invalid, message);

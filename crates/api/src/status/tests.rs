@@ -184,3 +184,12 @@ fn responses_without_a_status_get_upstreams_texts() {
         "the server responded with the status code 302 but did not return more information (get pods)",
     );
 }
+
+#[test]
+fn of_very_many_errors_some_are_told() {
+    let errors: Vec<FieldError> =
+        (0..20_000).map(|index| FieldError::required(&Path::new("list").index(index), "")).collect();
+    let status = Status::invalid(&GroupKind::new("", "Pod"), "x", &errors);
+    assert_eq!(status.causes().len(), 10_000);
+    assert!(status.message.ends_with(", list[9999]: Required value]"));
+}

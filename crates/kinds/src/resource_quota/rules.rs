@@ -145,11 +145,13 @@ fn selector(spec: &core::ResourceQuotaSpec, path: &Path) -> Errors {
         if !SCOPES.contains(&scope) {
             errors.push(FieldError::invalid(&path.child("scopeName"), scope, "unsupported scope"));
         }
-        errors.extend(
-            (0..uncountable(spec, scope)).map(|_| {
-                FieldError::invalid(&path, go_form::compact("ScopeSelector", selector), "unsupported scope applied to resource")
-            }),
-        );
+        errors.extend((0..uncountable(spec, scope)).map(|_| {
+            FieldError::invalid(
+                &path,
+                go_form::compact("ScopeSelector", selector),
+                "unsupported scope applied to resource",
+            )
+        }));
         errors.extend(operator(expression, &path));
     }
     let all = expressions.iter().map(|expression| expression.scope_name.as_str()).collect();

@@ -88,9 +88,12 @@ fn escalation(context: &core::SecurityContext, path: &Path) -> Errors {
     if context.privileged == Some(true) {
         faults.push("cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
     }
-    let admin = added.iter().filter(|capability| *capability == "CAP_SYS_ADMIN");
-    faults.extend(
-        admin.map(|_| "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"),
-    );
-    faults.into_iter().map(|fault| FieldError::invalid(path, go_form::compact("SecurityContext", context), fault)).collect()
+    // Told once, however often it stands there: the whole context is told with it.
+    if added.iter().any(|capability| capability == "CAP_SYS_ADMIN") {
+        faults.push("cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN");
+    }
+    faults
+        .into_iter()
+        .map(|fault| FieldError::invalid(path, go_form::compact("SecurityContext", context), fault))
+        .collect()
 }

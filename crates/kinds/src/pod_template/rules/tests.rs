@@ -679,6 +679,12 @@ fn security_contexts() {
         errors[0].ends_with("cannot set `allowPrivilegeEscalation` to false and `privileged` to true"),
         "{errors:?}"
     );
+    check_container(
+        json!({"securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"add": ["CAP_SYS_ADMIN", "CAP_SYS_ADMIN"]}}}),
+        &[
+            r#".securityContext: Invalid value: {"Capabilities":{"Add":["CAP_SYS_ADMIN","CAP_SYS_ADMIN"],"Drop":null},"Privileged":null,"SELinuxOptions":null,"WindowsOptions":null,"RunAsUser":null,"RunAsGroup":null,"RunAsNonRoot":null,"ReadOnlyRootFilesystem":null,"AllowPrivilegeEscalation":false,"ProcMount":null,"SeccompProfile":null,"AppArmorProfile":null}: cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"#,
+        ],
+    );
     check(
         json!({"securityContext": {"sysctls": [{"name": "a b", "value": ""}]}}),
         &[

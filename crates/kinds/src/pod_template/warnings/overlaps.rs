@@ -7,6 +7,9 @@ use std::fmt;
 use ironclad_api::goprint::quote;
 use k8s_openapi::api::core::v1 as core;
 
+/// Bytes (`PATH_MAX`).
+const LONGEST_PATH: usize = 4096;
+
 pub(super) fn warnings(volumes: &[core::Volume]) -> Vec<String> {
     volumes.iter().flat_map(of_volume).collect()
 }
@@ -84,11 +87,12 @@ impl fmt::Display for File {
     }
 }
 
-/// Each file that is in the way of an earlier one, with the first such.
+/// Each file that is in the way of an earlier one, with the first such. No node has files whose paths
+/// are longer than its system allows.
 fn overlaps(files: Vec<File>) -> Vec<String> {
     let mut earlier: BTreeMap<String, File> = BTreeMap::new();
     let mut overlaps = Vec::new();
-    for file in files.into_iter().filter(|file| !file.path.is_empty()) {
+    for file in files.into_iter().filter(|file| (1..=LONGEST_PATH).contains(&file.path.len())) {
         if let Some(other) = in_the_way(&earlier, &file.path) {
             overlaps.push(format!("{file} with {other}"));
         }
