@@ -94,6 +94,8 @@ fn audit(context: &Context) -> Result<audit::Plan, Error> {
 fn audit_webhook(wanted: &AuditWebhook, remote: Remote) -> audit::webhook::Settings {
     let usual = audit::webhook::Settings::new(remote);
     audit::webhook::Settings {
+        mode: wanted.mode,
+        largest_event: wanted.truncate.then_some(wanted.truncate_max_event_size),
         buffer: wanted.buffer_size,
         batch: wanted.batch_size,
         wait: wanted.batch_wait,

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
+use ironclad_apiserver::audit::webhook::Mode;
 use ironclad_auth::ReviewVersion;
 use serde::{Deserialize, Serialize};
 
@@ -79,12 +80,15 @@ pub struct TokenWebhook {
     pub cache_ttl: Duration,
 }
 
-/// Upstream's `--audit-webhook-*`, in batch mode.
+/// Upstream's `--audit-webhook-*`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct AuditWebhook {
     /// A kubeconfig that says where the server is and how it knows us; empty: there is none.
     pub kubeconfig: PathBuf,
+    /// Who waits for it: `batch` (nobody), `blocking` (every request) or `blocking-strict` (every request, and one
+    /// whose first event is not taken is refused).
+    pub mode: Mode,
     /// Events that may wait; further ones are lost.
     pub buffer_size: usize,
     /// Events sent together.
@@ -99,6 +103,10 @@ pub struct AuditWebhook {
     /// How long to wait before a batch is sent again, at first.
     #[serde(with = "file::go_duration")]
     pub initial_backoff: Duration,
+    /// Whether events that are too large lose what was asked and answered.
+    pub truncate: bool,
+    /// What is too large then, in bytes.
+    pub truncate_max_event_size: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,12 +184,15 @@ impl Default for AuditWebhook {
     fn default() -> Self {
         Self {
             kubeconfig: PathBuf::new(),
+            mode: Mode::default(),
             buffer_size: 10_000,
             batch_size: 400,
             batch_wait: Duration::from_secs(30),
             throttle_qps: 10,
             throttle_burst: 15,
             initial_backoff: Duration::from_secs(10),
+            truncate: false,
+            truncate_max_event_size: 100 * 1024,
         }
     }
 }
