@@ -1,6 +1,7 @@
 //! The runner: one queue and a few workers per controller.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,9 +143,13 @@ impl Worker {
     async fn run(&self, key: &ObjectKey) {
         let last_failure = self.failures.lock().get(key).cloned();
         let view = View { cache: &*self.cache, last_failure: last_failure.as_ref() };
-        let plan = self.controller.reconcile(&view, key, self.env.now());
-        let requeue_after = plan.requeue_after;
-        let outcome = self.execute(plan).await;
+        let (outcome, requeue_after) = match self.plan(&view, key) {
+            Ok(plan) => {
+                let requeue_after = plan.requeue_after;
+                (self.execute(plan).await, requeue_after)
+            }
+            Err(status) => (Err(status), None),
+        };
         let now = self.env.elapsed();
         let mut queue = self.queue.lock();
         match outcome {
@@ -162,6 +167,16 @@ impl Worker {
                 queue.failed(key, now);
             }
         }
+    }
+
+    /// What is to be done. A controller that panics has failed with this key, and goes on with the others.
+    fn plan(&self, view: &View<'_>, key: &ObjectKey) -> Result<Plan, Status> {
+        let now = self.env.now();
+        let planned = catch_unwind(AssertUnwindSafe(|| self.controller.reconcile(view, key, now)));
+        planned.map_err(|_| {
+            tracing::error!(controller = self.controller.name(), %key, "the controller panicked");
+            Status::internal_error("the controller panicked")
+        })
     }
 
     async fn execute(&self, plan: Plan) -> Result<(), Status> {
@@ -233,5 +248,61 @@ impl Observer for Feed {
         figures.depth.set(queue.depth() as i64);
         drop(queue);
         self.worker.wake.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ironclad_api::Object;
+    use ironclad_client::Request;
+    use ironclad_client::testing::Objects;
+    use ironclad_env::{BoxFuture, SimEnv};
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::Watch;
+
+    /// Cannot cope with one key.
+    struct Frail;
+
+    impl Controller for Frail {
+        fn name(&self) -> &'static str {
+            "frail-controller"
+        }
+
+        fn watches(&self) -> Vec<Watch> {
+            Vec::new()
+        }
+
+        fn reconcile(&self, _: &View<'_>, key: &ObjectKey, _: Timestamp) -> Plan {
+            assert_ne!(key.name, "bad");
+            Plan::done()
+        }
+    }
+
+    struct Nobody;
+
+    impl Client for Nobody {
+        fn call(&self, _: Request) -> BoxFuture<'_, Result<Object, Status>> {
+            Box::pin(std::future::ready(Err(Status::internal_error("nobody is there"))))
+        }
+    }
+
+    #[test]
+    fn a_panic_fails_its_key_and_no_other() {
+        let sim = SimEnv::new(1);
+        let worker =
+            Worker::new(sim.shared(), Arc::new(Objects::default()), Arc::new(Nobody), Arc::new(Frail));
+        let works = worker.clone();
+        let ran = sim.block_on(Duration::from_secs(1), async move {
+            for name in ["bad", "good", "bad"] {
+                works.run(&ObjectKey::cluster(name)).await;
+            }
+        });
+        assert!(ran.is_some());
+        let failures = worker.failures.lock();
+        let told: Vec<_> = failures.iter().map(|(key, why)| (key.name.as_str(), why.to_string())).collect();
+        assert_eq!(told.len(), 1);
+        assert!(told.iter().all(|(name, why)| *name == "bad" && why.contains("panicked")), "{told:?}");
     }
 }

@@ -21,6 +21,7 @@ pub mod node_selector;
 pub mod ownership;
 pub mod pod_gc;
 pub mod pods;
+pub mod policy_types;
 pub mod replicaset;
 pub mod resource_quota;
 pub mod resources;
@@ -86,6 +87,7 @@ fn everywhere(settings: &Settings) -> Vec<Arc<dyn Controller>> {
         Arc::new(node_lifecycle::NodeLifecycle::default()),
         Arc::new(node_lifecycle::eviction::TaintEviction),
         Arc::new(pod_gc::PodGc::default()),
+        Arc::new(policy_types::PolicyTypes),
         Arc::new(replicaset::PodSets::replica_sets()),
         Arc::new(replicaset::PodSets::replication_controllers()),
         Arc::new(resource_quota::ResourceQuotas),

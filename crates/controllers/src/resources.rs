@@ -43,6 +43,10 @@ pub const IP_ADDRESSES: Resource = resource("networking.k8s.io", "v1", "ipaddres
 pub const SERVICE_CIDRS: Resource = resource("networking.k8s.io", "v1", "servicecidrs");
 pub const CLUSTER_ROLES: Resource = resource("rbac.authorization.k8s.io", "v1", "clusterroles");
 pub const STORAGE_CLASSES: Resource = resource("storage.k8s.io", "v1", "storageclasses");
+pub const VALIDATING_ADMISSION_POLICIES: Resource =
+    resource("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies");
+pub const CUSTOM_RESOURCE_DEFINITIONS: Resource =
+    resource("apiextensions.k8s.io", "v1", "customresourcedefinitions");
 pub const VOLUME_ATTRIBUTES_CLASSES: Resource = resource("storage.k8s.io", "v1", "volumeattributesclasses");
 
 impl Resource {

@@ -3,31 +3,35 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ironclad_api::schema::{Schema, Shape as Json, Topology};
+use ironclad_api::schema::{DefinitionId, Schema, Shape as Json, Topology};
 
 use super::{Declared, ListKind, Shape};
-
-/// Recursive schemas (JSONSchemaProps) are cut off here.
-const MOST_DEPTH: usize = 24;
 
 impl Declared {
     /// The type of values of a kind's schema, without bounds of size.
     pub fn from_schema(schema: &Schema, name: &str) -> Self {
-        convert(schema, name, 0)
+        convert(schema, name, &mut Vec::new())
     }
 }
 
-fn convert(schema: &Schema, name: &str, depth: usize) -> Declared {
-    let of = |name: &str, shape, min_size| Declared {
-        name: name.to_owned(),
-        shape,
-        max_elements: i64::MAX,
-        min_size,
-        verbatim: false,
-    };
-    if depth > MOST_DEPTH {
-        return of("dyn", Shape::Dyn, 1);
+/// `within` are the definitions that lead here: one that leads to itself (JSONSchemaProps) is not looked into.
+fn convert(schema: &Schema, name: &str, within: &mut Vec<DefinitionId>) -> Declared {
+    let Json::Ref(id) = schema.shape else { return inline(schema, name, within) };
+    if within.contains(&id) {
+        return plain("dyn", Shape::Dyn, 2);
     }
+    within.push(id);
+    let declared = inline(schema, name, within);
+    within.pop();
+    declared
+}
+
+fn plain(name: &str, shape: Shape, min_size: i64) -> Declared {
+    Declared { name: name.to_owned(), shape, max_elements: i64::MAX, min_size, verbatim: false }
+}
+
+fn inline(schema: &Schema, name: &str, within: &mut Vec<DefinitionId>) -> Declared {
+    let of = plain;
     match &schema.resolve().shape {
         Json::Object(object) if object.properties.is_empty() => of("dyn", Shape::Dyn, 2),
         Json::Object(object) => {
@@ -36,17 +40,17 @@ fn convert(schema: &Schema, name: &str, depth: usize) -> Declared {
                 .iter()
                 .map(|property| {
                     let place = format!("{name}.{}", property.name);
-                    (property.name.to_string(), Arc::new(convert(&property.schema, &place, depth + 1)))
+                    (property.name.to_string(), Arc::new(convert(&property.schema, &place, within)))
                 })
                 .collect();
             of(name, Shape::Object(fields), 2)
         }
         Json::Map(values) => {
-            let value = convert(values, &format!("{name}.@elem"), depth + 1);
+            let value = convert(values, &format!("{name}.@elem"), within);
             of("map", Shape::Map(Arc::new(value)), 2)
         }
         Json::List(items) => {
-            let element = convert(items, &format!("{name}.@idx"), depth + 1);
+            let element = convert(items, &format!("{name}.@idx"), within);
             of("list", Shape::List(Arc::new(element), list_kind(schema)), 2)
         }
         Json::String => of("string", Shape::String, 2),

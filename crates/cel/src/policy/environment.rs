@@ -17,17 +17,21 @@ pub struct Scope {
     pub variables: Option<Arc<Declared>>,
     /// Whether `Object{}` and `JSONPatch{}` can be made.
     pub messages: bool,
+    /// The type of `object` and `oldObject`, and of `params`: anything, where they are not known beforehand.
+    pub object: Option<Arc<Declared>>,
+    pub param: Option<Arc<Declared>>,
 }
 
 impl Scope {
     pub fn environment(&self) -> Environment {
+        let known = |of: &Option<Arc<Declared>>| of.as_ref().map_or(Type::Dyn, Declared::cel_type);
         let mut environment = Environment::new()
-            .variable("object", Type::Dyn)
-            .variable("oldObject", Type::Dyn)
+            .variable("object", known(&self.object))
+            .variable("oldObject", known(&self.object))
             .variable("namespaceObject", NAMESPACE.cel_type())
             .variable("request", REQUEST.cel_type());
         if self.params {
-            environment = environment.variable("params", Type::Dyn);
+            environment = environment.variable("params", known(&self.param));
         }
         if self.authorizer {
             environment = environment.variable("authorizer", Type::authorizer());
