@@ -22,6 +22,8 @@ const ALLOWED_LIFE: Duration = Duration::from_secs(300);
 const DENIED_LIFE: Duration = Duration::from_secs(30);
 /// Answers that are remembered at most.
 const REMEMBERED: usize = 1024;
+/// Of longer tokens nothing is remembered: whoever makes them up is not to fill the memory with them.
+const LONGEST_TOKEN: usize = 8 * 1024;
 
 /// A client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -101,7 +103,9 @@ impl Access {
             name: status["user"]["username"].as_str().unwrap_or_default().to_owned(),
             groups: texts(&status["user"]["groups"]),
         });
-        self.tokens.put(token.to_owned(), user.clone(), env.elapsed() + TOKEN_LIFE);
+        if token.len() <= LONGEST_TOKEN {
+            self.tokens.put(token.to_owned(), user.clone(), env.elapsed() + TOKEN_LIFE);
+        }
         Ok(user)
     }
 
@@ -199,7 +203,42 @@ fn subresources(path: &str) -> &'static [&'static str] {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use ironclad_api::Status;
+    use ironclad_env::{BoxFuture, RealEnv};
+
     use super::*;
+
+    /// An API that believes every token, and counts how often it is asked.
+    #[derive(Default)]
+    struct Reviews(AtomicUsize);
+
+    impl Client for Reviews {
+        fn call(&self, _: Request) -> BoxFuture<'_, Result<Object, Status>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let status = json!({"authenticated": true, "user": {"username": "u", "groups": ["g"]}});
+            let review = Object::from_value(json!({ "status": status })).unwrap_or_default();
+            Box::pin(std::future::ready(Ok(review)))
+        }
+    }
+
+    #[tokio::test]
+    async fn tokens_are_reviewed_once_unless_they_are_too_long_to_remember() {
+        let check = async |length: usize, expected: usize| {
+            let reviews = Arc::new(Reviews::default());
+            let access = Access::new(reviews.clone(), CaPool::new(&[]).expect("no CA"), "n".into());
+            for _ in 0..3 {
+                let user = access.review_token(&RealEnv::shared(), &"t".repeat(length)).await;
+                let known = Some(User { name: "u".into(), groups: vec!["g".into()] });
+                assert_eq!(user, Ok(known));
+            }
+            assert_eq!(reviews.0.load(Ordering::Relaxed), expected, "{length} bytes");
+        };
+        check(1000, 1).await;
+        check(LONGEST_TOKEN, 1).await;
+        check(LONGEST_TOKEN + 1, 3).await;
+    }
 
     #[test]
     fn paths_stand_for_subresources_of_nodes() {
