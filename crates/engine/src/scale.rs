@@ -46,10 +46,7 @@ impl Engine {
             Operation::Get(options) => {
                 let entry = self.get(served, target, &options).await?;
                 let parent = self.current_of(served, entry).await?.object;
-                let mut scale = scale_of(&parent, paths)?;
-                // Only a write of a Scale knows who owns its field.
-                scale.remove_meta("managedFields");
-                return Ok(Response::Object { object: scale, created: false });
+                return Ok(Response::Object { object: shown(&parent, paths)?, created: false });
             }
             Operation::Update(body, options) => (
                 Input::Replace(body, options::of_write(context, &options, "UpdateOptions")?),
@@ -112,7 +109,7 @@ impl Engine {
                 let parent = self
                     .convert_one(scale.served, written, &scale.served.kind.storage.group_version())
                     .await?;
-                Ok(Response::Object { object: scale_of(&parent, scale.paths)?, created: false })
+                Ok(Response::Object { object: shown(&parent, scale.paths)?, created: false })
             }
         }
     }
@@ -209,7 +206,14 @@ fn replicas_path(paths: &ScalePaths) -> Vec<PathElement> {
     paths.spec_replicas.iter().map(|field| PathElement::field(field)).collect()
 }
 
-/// The Scale of an object.
+/// The Scale that is answered with. Only a write of one knows who owns its field.
+fn shown(parent: &Object, paths: &ScalePaths) -> Result<Object, Status> {
+    let mut scale = scale_of(parent, paths)?;
+    scale.remove_meta("managedFields");
+    Ok(scale)
+}
+
+/// The Scale of an object, with the owners of its field.
 fn scale_of(parent: &Object, paths: &ScalePaths) -> Result<Object, Status> {
     let number = |path: &[ironclad_api::gvk::Name]| at(parent, path).and_then(Value::as_i64);
     let Some(replicas) = number(&paths.spec_replicas) else {

@@ -197,6 +197,17 @@ pub enum Part {
     Named(&'static str),
 }
 
+/// What the first delete of an object that lingers writes into its metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstDelete {
+    /// Its end with the grace, the finalizers that the client's policy asks for, a new generation.
+    Usual,
+    /// Its end, and the finalizers. Later deletes change nothing while the kind holds it back (namespaces).
+    TimeAndFinalizers,
+    /// Its end only (definitions of custom resources).
+    Time,
+}
+
 impl Subresource {
     /// The usual `status`.
     pub fn status() -> Self {
@@ -400,6 +411,11 @@ pub trait Strategy: Send + Sync + 'static {
     /// Marks an object whose deletion has begun and which lingers (a namespace's phase
     /// becomes Terminating).
     fn deleting(&self, _object: &mut Object) {}
+
+    /// What the first delete of an object writes into it, where that is less than usual.
+    fn first_delete(&self) -> FirstDelete {
+        FirstDelete::Usual
+    }
 
     /// What becomes of dependents when the client does not say. `None`: the kind takes no
     /// part in garbage collection (events).

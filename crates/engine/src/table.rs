@@ -45,17 +45,21 @@ pub fn of_entry(served: &Served, entry: &Entry, options: &TableOptions<'_>) -> O
     table(served, &meta, vec![row(served, entry, options)], options)
 }
 
-/// The table of a bookmark: no rows, but a revision and its annotations in an object.
+/// The table of a bookmark: the row of an object that has nothing but a revision and annotations.
 pub fn of_bookmark(served: &Served, bookmark: &Object, options: &TableOptions<'_>) -> Object {
     let meta = ListMeta { resource_version: bookmark.resource_version().to_owned(), ..ListMeta::default() };
-    let mut row = Map::from_iter([("cells".to_owned(), blank_cells(served))]);
+    let mut row = Map::from_iter([("cells".to_owned(), cells(served, bookmark, options.now))]);
     row.insert("object".into(), partial(bookmark, options.api_version).into_value());
     table(served, &meta, vec![Value::Object(row)], options)
 }
 
-fn blank_cells(served: &Served) -> Value {
-    let columns = served.columns().len().max(2);
-    vec![Value::Null; columns].into()
+fn cells(served: &Served, object: &Object, now: Timestamp) -> Value {
+    let columns = served.columns();
+    match columns.is_empty() {
+        true => vec![object.name().into(), object.meta_str("creationTimestamp").into()],
+        false => columns.iter().map(|column| (column.cell)(object, now)).collect::<Vec<Value>>(),
+    }
+    .into()
 }
 
 fn table(served: &Served, meta: &ListMeta, rows: Vec<Value>, options: &TableOptions<'_>) -> Object {
@@ -90,12 +94,7 @@ pub fn columns(columns: &[Column]) -> Value {
 /// One object's row; for tables that are written while they are made.
 pub fn row(served: &Served, entry: &Entry, options: &TableOptions<'_>) -> Value {
     let object = entry.object();
-    let columns = served.columns();
-    let cells: Vec<Value> = match columns.is_empty() {
-        true => vec![object.name().into(), object.meta_str("creationTimestamp").into()],
-        false => columns.iter().map(|column| (column.cell)(&object, options.now)).collect(),
-    };
-    let mut row = Map::from_iter([("cells".to_owned(), Value::from(cells))]);
+    let mut row = Map::from_iter([("cells".to_owned(), cells(served, &object, options.now))]);
     let shown = match options.include {
         IncludeObject::None => None,
         IncludeObject::Metadata => Some(partial(&object, options.api_version)),

@@ -227,7 +227,6 @@ impl Engine {
         let claimed = self.claimed_by_others(write);
         let preparation = self.preparation(write, now, &claimed);
         errors.extend(write.strategy().validate(new, before, &preparation));
-        errors.dedup();
         if !errors.is_empty() {
             return Err(write.invalid(new, &errors));
         }

@@ -6,7 +6,9 @@ use ironclad_api::{FieldError, Path, validation};
 
 /// Addresses that never are somebody else's endpoint.
 pub(crate) fn validate_reachable(ip: &str, path: &Path) -> Option<FieldError> {
-    let address = validation::ip::parse_ip(ip)?;
+    let Some(address) = validation::ip::parse_ip(ip) else {
+        return Some(FieldError::invalid(path, ip, "must be a valid IP address"));
+    };
     let link_local = match address {
         IpAddr::V4(v4) => v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_unicast_link_local(),

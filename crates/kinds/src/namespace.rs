@@ -2,7 +2,9 @@
 
 use ironclad_api::validation::name::{self, NameRule};
 use ironclad_api::{FieldError, Object, Path, Status, validation};
-use ironclad_engine::strategy::{KindSpec, Part, Preparation, Scope, SelectableField, Strategy, Subresource};
+use ironclad_engine::strategy::{
+    FirstDelete, KindSpec, Part, Preparation, Scope, SelectableField, Strategy, Subresource,
+};
 use serde_json::{Value, json};
 
 use crate::columns::{age, text};
@@ -93,6 +95,10 @@ impl Strategy for Namespace {
         namespace.section_mut("status").insert("phase".into(), TERMINATING.into());
     }
 
+    fn first_delete(&self) -> FirstDelete {
+        FirstDelete::TimeAndFinalizers
+    }
+
     fn held_back(&self, namespace: &Object) -> bool {
         finalizers(namespace).next().is_some()
     }
@@ -128,9 +134,17 @@ fn copy(from: &Object, to: &mut Object, field: &str) {
 
 fn validate_finalizers(namespace: &Object) -> Vec<FieldError> {
     let path = Path::new("spec").child("finalizers");
-    let names: Vec<&str> = finalizers(namespace).filter_map(Value::as_str).collect();
-    let each = names.iter().enumerate();
-    each.flat_map(|(index, name)| validation::meta::finalizer_name(name, &path.index(index))).collect()
+    let names = finalizers(namespace).filter_map(Value::as_str);
+    names.flat_map(|name| validate_finalizer(name, &path)).collect()
+}
+
+fn validate_finalizer(name: &str, path: &Path) -> Vec<FieldError> {
+    let mut errors = validation::meta::finalizer_name(name, path);
+    if !name.contains('/') && name != FINALIZER {
+        let detail = "name is neither a standard finalizer name nor is it fully qualified";
+        errors.push(FieldError::invalid(path, name, detail));
+    }
+    errors
 }
 
 fn validate_phase(namespace: &Object) -> Vec<FieldError> {

@@ -6,10 +6,10 @@ use ipnet::IpNet;
 use ironclad_api::quantity::Quantity;
 use ironclad_api::{FieldError, Object, Path, Status, validation};
 use ironclad_engine::strategy::{
-    KindSpec, Preparation, Scope, SelectableField, Strategy, Subresource, SubresourceKind,
+    KindSpec, Part, Preparation, Scope, SelectableField, Strategy, Subresource, SubresourceKind,
 };
 use k8s_openapi::api::core::v1 as core;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::columns::{NONE, UNKNOWN, age, name, text, wide};
 use crate::go_form;
@@ -81,6 +81,16 @@ impl Strategy for Node {
         &self.spec
     }
 
+    fn default(&self, node: &mut Object) {
+        agree_on_cidrs(node);
+        let status = node.section_mut("status");
+        if let Some(capacity) =
+            status.get("capacity").filter(|_| !has_entries(status, "allocatable")).cloned()
+        {
+            status.insert("allocatable".into(), capacity);
+        }
+    }
+
     /// Upstream's node IPAM controller gives the node its `podCIDR` a moment later; here it
     /// is part of the create, and a claim keeps two nodes from getting the same.
     fn prepare(
@@ -108,17 +118,37 @@ impl Strategy for Node {
         cidrs.filter_map(Value::as_str).map(claim).collect()
     }
 
-    fn validate(&self, new: &Object, old: Option<&Object>, _: &Preparation<'_>) -> Vec<FieldError> {
+    /// Upstream checks an update as a new node and then as an update, its status only as the latter.
+    fn validate(&self, new: &Object, old: Option<&Object>, preparation: &Preparation<'_>) -> Vec<FieldError> {
         let node: core::Node = typed(new);
-        let mut errors = validate_resources(&node);
-        match old {
-            Some(old) => errors.extend(validate_update(&node, &typed(old))),
-            None => errors.extend(validate_cidrs(&node)),
+        let mut errors = Vec::new();
+        if preparation.part == Part::Main {
+            errors.extend(validate_taints(&node));
+            errors.extend(validate_resources(&node));
+            errors.extend(validate_cidrs(&node));
         }
-        let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
-        errors.extend(validate_taints(taints));
+        errors.extend(old.into_iter().flat_map(|old| validate_update(&node, &typed(old))));
         errors
     }
+}
+
+/// The single CIDR is the first of the list, and wins where they differ.
+fn agree_on_cidrs(node: &mut Object) {
+    let spec = node.section_mut("spec");
+    let first = spec.get("podCIDRs").and_then(|all| all.get(0)).and_then(Value::as_str).map(str::to_owned);
+    let single =
+        spec.get("podCIDR").and_then(Value::as_str).filter(|cidr| !cidr.is_empty()).map(str::to_owned);
+    match (single, first) {
+        (Some(single), first) if first.as_ref() != Some(&single) => {
+            spec.insert("podCIDRs".into(), json!([single]));
+        }
+        (None, Some(first)) if !first.is_empty() => drop(spec.insert("podCIDR".into(), first.into())),
+        _ => {}
+    }
+}
+
+fn has_entries(section: &Map<String, Value>, field: &str) -> bool {
+    section.get(field).and_then(Value::as_object).is_some_and(|entries| !entries.is_empty())
 }
 
 // === columns ===
@@ -205,7 +235,7 @@ fn validate_cidrs(node: &core::Node) -> Vec<FieldError> {
 
 fn validate_update(new: &core::Node, old: &core::Node) -> Vec<FieldError> {
     let spec = Path::new("spec");
-    let mut errors = Vec::new();
+    let mut errors = validate_resources(new);
     let addresses = new.status.as_ref().and_then(|status| status.addresses.as_deref()).unwrap_or_default();
     let mut seen = HashSet::new();
     for (index, address) in addresses.iter().enumerate() {
@@ -224,11 +254,13 @@ fn validate_update(new: &core::Node, old: &core::Node) -> Vec<FieldError> {
         let detail = "node updates may not change providerID except from \"\" to valid";
         errors.push(FieldError::forbidden(&spec.child("providerID"), detail));
     }
+    errors.extend(validate_taints(new));
     errors
 }
 
 /// Upstream reports taints below `metadata`, and so does this.
-fn validate_taints(taints: &[core::Taint]) -> Vec<FieldError> {
+fn validate_taints(node: &core::Node) -> Vec<FieldError> {
+    let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
     let path = Path::new("metadata").child("taints");
     let mut errors = Vec::new();
     let mut seen = BTreeMap::<&str, BTreeSet<&str>>::new();
@@ -261,6 +293,42 @@ fn validate_effect(effect: &str, path: &Path) -> Option<FieldError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
+
+    #[test]
+    fn the_cidrs_agree_and_all_that_a_node_has_is_allocatable() {
+        let kind = Node::new("10.244.0.0/16".parse().expect("a network"));
+        let check = |spec: Value, want: (Value, Value)| {
+            let node = testing::object(&kind, json!({"metadata": {"name": "n"}, "spec": spec}));
+            let at = |field: &str| node.at(&["spec", field]).cloned().unwrap_or_default();
+            assert_eq!((at("podCIDR"), at("podCIDRs")), want, "{spec}");
+        };
+        check(json!({}), (Value::Null, Value::Null));
+        check(json!({"podCIDR": "a"}), (json!("a"), json!(["a"])));
+        check(json!({"podCIDRs": ["a", "b"]}), (json!("a"), json!(["a", "b"])));
+        check(json!({"podCIDR": "a", "podCIDRs": ["a", "b"]}), (json!("a"), json!(["a", "b"])));
+        check(json!({"podCIDR": "c", "podCIDRs": ["a", "b"]}), (json!("c"), json!(["c"])));
+        let node = json!({"metadata": {"name": "n"}, "status": {"capacity": {"cpu": "4"}}});
+        let node = testing::object(&kind, node);
+        assert_eq!(node.at(&["status", "allocatable"]), Some(&json!({"cpu": "4"})));
+    }
+
+    #[test]
+    fn an_update_of_a_node_is_checked_twice_as_upstream_does() {
+        let kind = Node::new("10.244.0.0/16".parse().expect("a network"));
+        let node = |spec: Value| json!({"metadata": {"name": "n"}, "spec": spec});
+        let old = node(json!({"podCIDR": "10.244.0.0/24", "providerID": "a"}));
+        let new = node(json!({"podCIDR": "x", "providerID": "b", "taints": [{"key": "k"}]}));
+        let cidr = "spec.podCIDRs[0]: Invalid value: \"x\": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
+        let changed = [
+            "spec.podCIDRs: Forbidden: node updates may not change podCIDR except from \"\" to valid",
+            "spec.providerID: Forbidden: node updates may not change providerID except from \"\" to valid",
+            "metadata.taints[0].effect: Required value",
+        ];
+        let main = [&["metadata.taints[0].effect: Required value", cidr], &changed[..]].concat();
+        assert_eq!(testing::write(&kind, Part::Main, new.clone(), Some(old.clone())).1, main);
+        assert_eq!(testing::write(&kind, Part::Status, new, Some(old)).1, changed);
+    }
 
     #[test]
     fn each_node_gets_the_first_free_part_of_the_pod_network() {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use ironclad_api::{FieldError, GroupResource, GroupVersionKind, Object, ObjectKey, Path, Status, time};
 use ironclad_client::request::Target;
 use ironclad_engine::Context;
-use ironclad_engine::strategy::{Action, Api, KindSpec, Scope, Strategy, Subresource};
+use ironclad_engine::strategy::{Action, Api, KindSpec, Preparation, Scope, Strategy, Subresource};
 use ironclad_env::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::columns::{age, name};
-use crate::spec::{default_to, names, spec};
+use crate::spec::{default_to, names, objects_at, spec};
 
 const TOKEN_GROUP: &str = "authentication.k8s.io";
 const TOKEN_REQUEST: &str = "TokenRequest";
@@ -74,6 +74,14 @@ impl ServiceAccount {
 impl Strategy for ServiceAccount {
     fn spec(&self) -> &KindSpec {
         &self.spec
+    }
+
+    /// Only the names of secrets are kept.
+    fn prepare(&self, new: &mut Object, _: Option<&Object>, _: &Preparation<'_>) -> Result<(), Status> {
+        for secret in objects_at(&mut new.0, "secrets") {
+            secret.retain(|field, _| field == "name");
+        }
+        Ok(())
     }
 
     fn returns_deleted(&self) -> bool {

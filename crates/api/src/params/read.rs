@@ -9,7 +9,10 @@ use crate::{fields, labels};
 
 impl GetOptions {
     pub fn from_query(query: &Query) -> Result<Self> {
-        Ok(Self { resource_version: revision(query).map_err(|error| bad_revision(&error))? })
+        // As upstream, whose cache knows no better code.
+        Ok(Self {
+            resource_version: revision(query).map_err(|error| Status::unclassified(error.to_string()))?,
+        })
     }
 }
 
@@ -144,6 +147,6 @@ mod tests {
             |raw: &str| GetOptions::from_query(&Query::parse(raw)).map(|options| options.resource_version);
         assert_eq!(get(""), Ok(None));
         assert_eq!(get("resourceVersion=7"), Ok(Some(7)));
-        assert_eq!(get("resourceVersion=-7").map_err(|status| status.code), Err(400));
+        assert_eq!(get("resourceVersion=-7").map_err(|status| status.code), Err(500));
     }
 }

@@ -104,11 +104,11 @@ impl Engine {
         options: &ListOptions,
     ) -> Result<(At, Option<ObjectKey>, usize), Status> {
         if !options.continue_token.is_empty() {
+            let token = Token::decode(&options.continue_token)?;
             if options.resource_version.is_some_and(|revision| revision != 0) {
                 let why = "specifying resource version is not allowed when using continue";
                 return Err(Status::bad_request(why));
             }
-            let token = Token::decode(&options.continue_token)?;
             self.fresh(token.revision).await?;
             let after = match &selection.namespace {
                 Some(namespace) => ObjectKey::new(namespace.clone(), token.after),

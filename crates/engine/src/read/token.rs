@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ironclad_api::json;
 use ironclad_api::status::Status;
 use serde::{Deserialize, Serialize};
 
@@ -44,8 +45,9 @@ fn parse(token: &str) -> Result<Token, String> {
     if token.len() > MAX_TOKEN {
         return Err(malformed(&"it is too long"));
     }
-    let json = URL_SAFE_NO_PAD.decode(token).map_err(|error| malformed(&error))?;
-    let wire: Wire = serde_json::from_slice(&json).map_err(|error| malformed(&error))?;
+    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|error| malformed(&error))?;
+    let value = json::decode(&bytes).map_err(|error| malformed(&error))?.value;
+    let wire: Wire = serde_json::from_value(value).map_err(|error| malformed(&error))?;
     if wire.v != VERSION {
         return Err(format!(
             "continue key is not valid: server does not recognize this encoded version {}",

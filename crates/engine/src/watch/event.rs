@@ -60,7 +60,7 @@ impl WatchEvent {
         };
         let (kind, version) = (&served.gvk.kind, served.gvk.api_version());
         let json = format!(
-            r#"{{"kind":"{kind}","apiVersion":"{version}","metadata":{{"resourceVersion":"{revision}","creationTimestamp":null{annotations}}}}}"#
+            r#"{{"kind":"{kind}","apiVersion":"{version}","metadata":{{"resourceVersion":"{revision}"{annotations}}}}}"#
         );
         let frame = codec::frame_served(EventType::Bookmark, json.as_bytes());
         Self { event: EventType::Bookmark, revision, entry: None, frame }

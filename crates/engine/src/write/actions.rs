@@ -9,7 +9,7 @@ use ironclad_api::{GroupVersionKind, Object};
 use ironclad_client::{Body, Operation, Patch, PatchKind, Target};
 
 use super::input::{Input, Options};
-use super::{Write, body, checks, options, system};
+use super::{Write, body, checks, options, owners, system};
 use crate::engine::Engine;
 use crate::gate::{AdmissionOperation, AdmissionRequest, Context, RequestOptions};
 use crate::registry::Served;
@@ -73,6 +73,7 @@ impl Engine {
         let write = Write::new(context, served, Part::Main, target.clone(), input, options.dry_run);
         checks::namespace_of_create(&write, &mut object)?;
         served.strategy().default(&mut object);
+        let mut object = owners::track(&write, object, None, self.env.now());
         self.mutate_and_validate(&write, &mut object)?;
         let call = Call { context, served, target, kind: &served.gvk, options: &options };
         self.act(call, action, object).await

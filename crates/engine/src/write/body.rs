@@ -56,9 +56,11 @@ impl Engine {
             checks::names_of_update(write, &mut object)?;
             checks::uid_of_update(write, &object, old.as_deref())?;
         }
-        let mut object = self.defaulted(write, object).await?;
+        let foreign = is_foreign(write);
+        let mut object = if foreign { object } else { self.defaulted(write, object).await? };
         system::dedup_owners(write.context, &mut object, false);
-        self.tracked(write, object, old, now).await
+        let object = self.tracked(write, object, old, now).await?;
+        Ok(if foreign { shape::upgrade(&write.served.kind, object) } else { object })
     }
 
     /// In the storage version, with the kind's defaults.
@@ -148,12 +150,17 @@ impl Engine {
             }
         };
         checks::names_of_patch(write, &mut object, old.as_deref())?;
-        let object = self.defaulted(write, object).await?;
-        match write.input.is_apply() {
-            true => Ok(object),
-            false => self.tracked(write, object, old, now).await,
-        }
+        let (foreign, apply) = (is_foreign(write), write.input.is_apply());
+        let object = if foreign && !apply { object } else { self.defaulted(write, object).await? };
+        let object = if apply { object } else { self.tracked(write, object, old, now).await? };
+        Ok(if foreign { shape::upgrade(&write.served.kind, object) } else { object })
     }
+}
+
+/// Whether a custom resource is written in another version than it is stored in. Its managers own what was
+/// written, and what is stored has the fields and the defaults of the stored version.
+fn is_foreign(write: &Write<'_>) -> bool {
+    write.strategy().upgrades_stored() && !write.served.is_storage()
 }
 
 /// A change from inside. Without a manager it records the owners of its fields itself.

@@ -4,7 +4,7 @@ use ironclad_api::field::{FieldError, Path};
 use ironclad_api::goprint::quote;
 use ironclad_api::schema::Catalog;
 use ironclad_api::status::Status;
-use ironclad_api::{GroupVersionKind, Object, json};
+use ironclad_api::{GroupVersion, GroupVersionKind, Object, json};
 use serde_json::Value;
 
 use super::{Current, Write};
@@ -34,7 +34,12 @@ pub(crate) fn kind_of_body(
         let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         return Err(Status::invalid(&want.group_kind(), name, &[error]));
     }
-    let why = match Catalog::builtin().by_gvk(actual) {
+    Err(json::bad_body(Some(actual), &want.kind, not_of_kind(actual, want), body))
+}
+
+/// Why one kind is not decoded as another.
+fn not_of_kind(actual: &GroupVersionKind, want: &GroupVersionKind) -> String {
+    match Catalog::builtin().by_gvk(actual) {
         // Go's names of the two types.
         Some(_) => format!(
             "converting ({}.{}) to ({}.{}): unknown conversion",
@@ -49,8 +54,20 @@ pub(crate) fn kind_of_body(
             quote(&actual.api_version()),
             quote("pkg/api/legacyscheme/scheme.go:30")
         ),
-    };
-    Err(json::bad_body(Some(actual), &want.kind, why, body))
+    }
+}
+
+/// A patch of a document must leave its kind, or none: then it is that of the path.
+pub(crate) fn kind_of_patched(patched: &Value, want: &GroupVersionKind) -> Result<(), String> {
+    let text = |field: &str| patched.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let version = text("apiVersion").map_or_else(|| Some(want.group_version()), GroupVersion::parse);
+    let Some(version) = version else { return Ok(()) };
+    let kind = text("kind").unwrap_or(&want.kind).to_owned();
+    let actual = GroupVersionKind::new(version.group, version.version, kind);
+    match actual == *want {
+        true => Ok(()),
+        false => Err(not_of_kind(&actual, want)),
+    }
 }
 
 /// What is applied must say that it is of the kind of the path, which is no default here.
@@ -146,7 +163,7 @@ pub(crate) fn uid_of_update(write: &Write<'_>, object: &Object, old: Option<&Cur
     let why = format!(
         "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: \
          Precondition failed: UID in precondition: {given}, UID in object meta: {}",
-        String::from_utf8_lossy(&key),
+        String::from_utf8_lossy(key.strip_prefix(b"/registry").unwrap_or(&key)),
         old.object.uid()
     );
     Err(Status::conflict(&write.target.resource.group_resource(), &write.target.name, why))

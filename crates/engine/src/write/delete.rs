@@ -16,7 +16,7 @@ use crate::gate::{AdmissionOperation, AdmissionRequest, Context, RequestOptions}
 use crate::read;
 use crate::registry::Served;
 use crate::response::Response;
-use crate::strategy::Strategy;
+use crate::strategy::{FirstDelete, Strategy};
 
 const ORPHAN: &str = "orphan";
 const FOREGROUND: &str = "foregroundDeletion";
@@ -181,6 +181,13 @@ pub(crate) fn decide(
     // A negative period counts as the shortest one.
     let requested = options.grace_period_seconds.map(|seconds| if seconds < 0 { 1 } else { seconds });
     let was_deleting = object.deletion_timestamp().is_some();
+    let first = strategy.first_delete();
+    if first != FirstDelete::Usual && !was_deleting {
+        return Removal::Linger(begun(strategy, object, options, now));
+    }
+    if first == FirstDelete::TimeAndFinalizers && strategy.held_back(object) {
+        return Removal::Pending;
+    }
     let end = match strategy.grace_period(object, requested) {
         None => End::Ungraceful,
         Some(period) if !was_deleting => End::In { at: after(now, period), period },
@@ -200,16 +207,32 @@ pub(crate) fn decide(
         return Removal::Now;
     }
     let mut object = object.clone();
-    match finalizers {
-        Some(finalizers) if finalizers.is_empty() => drop(object.remove_meta("finalizers")),
-        Some(finalizers) => object.set_meta("finalizers", finalizers),
-        None => {}
-    }
+    set_finalizers(&mut object, finalizers);
     mark(&mut object, end, now);
     if !was_deleting {
         strategy.deleting(&mut object);
     }
     Removal::Linger(object)
+}
+
+/// An object whose kind writes little of a first delete.
+fn begun(strategy: &dyn Strategy, object: &Object, options: &DeleteOptions, now: Timestamp) -> Object {
+    let mut object = object.clone();
+    if strategy.first_delete() == FirstDelete::TimeAndFinalizers {
+        let finalizers = collection_finalizers(strategy, &object, options);
+        set_finalizers(&mut object, finalizers);
+    }
+    object.set_meta("deletionTimestamp", time::format(now));
+    strategy.deleting(&mut object);
+    object
+}
+
+fn set_finalizers(object: &mut Object, finalizers: Option<Vec<String>>) {
+    match finalizers {
+        Some(finalizers) if finalizers.is_empty() => drop(object.remove_meta("finalizers")),
+        Some(finalizers) => object.set_meta("finalizers", finalizers),
+        None => {}
+    }
 }
 
 /// When a lingering object is to end.
@@ -284,4 +307,79 @@ fn collection_finalizers(
     }
     let same = wanted.len() == object.finalizers().count() && wanted.iter().all(|name| has(name));
     (!same).then_some(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::strategy::{ALL_VERBS, KindSpec, Scope};
+
+    /// A kind that is held back as long as it has a spec.
+    struct Held(KindSpec, FirstDelete);
+
+    impl Strategy for Held {
+        fn spec(&self) -> &KindSpec {
+            &self.0
+        }
+
+        fn first_delete(&self) -> FirstDelete {
+            self.1
+        }
+
+        fn held_back(&self, object: &Object) -> bool {
+            object.0.contains_key("spec")
+        }
+    }
+
+    fn held(first: FirstDelete) -> Held {
+        let spec = KindSpec {
+            group: "".into(),
+            kind: "Realm".into(),
+            resource: "realms".into(),
+            singular: "realm".into(),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            scope: Scope::Cluster,
+            versions: Vec::new(),
+            subresources: Vec::new(),
+            verbs: ALL_VERBS,
+            columns: Vec::new(),
+            selectable: Vec::new(),
+            generation: true,
+            storage_prefix: None,
+        };
+        Held(spec, first)
+    }
+
+    #[test]
+    fn a_first_delete_writes_what_the_kind_says() {
+        let check = |first: FirstDelete, metadata: Value, want: Option<Value>| {
+            let object = Object::from_value(json!({"metadata": metadata, "spec": {}})).expect("an object");
+            let options = DeleteOptions {
+                propagation_policy: Some(PropagationPolicy::Foreground),
+                ..DeleteOptions::default()
+            };
+            let now = Timestamp::UNIX_EPOCH;
+            let want = want.map_or(Removal::Pending, |metadata| {
+                let object = json!({"metadata": metadata, "spec": {}});
+                Removal::Linger(Object::from_value(object).expect("an object"))
+            });
+            assert_eq!(decide(&held(first), &object, &options, now), want, "{first:?}");
+        };
+        let (new, at) = (json!({"generation": 1}), "1970-01-01T00:00:00Z");
+        let finalizers = ["foregroundDeletion"];
+        check(
+            FirstDelete::Usual,
+            new.clone(),
+            Some(
+                json!({"generation": 2, "deletionTimestamp": at, "deletionGracePeriodSeconds": 0, "finalizers": finalizers}),
+            ),
+        );
+        let timed = json!({"generation": 1, "deletionTimestamp": at, "finalizers": finalizers});
+        check(FirstDelete::TimeAndFinalizers, new.clone(), Some(timed.clone()));
+        check(FirstDelete::TimeAndFinalizers, timed, None);
+        check(FirstDelete::Time, new, Some(json!({"generation": 1, "deletionTimestamp": at})));
+    }
 }

@@ -84,6 +84,9 @@ pub(crate) fn patched(
             &[FieldError::invalid(&Path::new("patch"), proposed.as_str(), why)],
         )
     };
+    if let (PatchKind::Json | PatchKind::Merge, SchemaRef::Builtin(_)) = (patch.kind, view.schema) {
+        checks::kind_of_patched(&value, view.kind).map_err(|error| refuse(&error))?;
+    }
     let unknown = shape::fit(&mut value, view.schema).map_err(|error| match patch.kind {
         PatchKind::Strategic => refuse(&patch::conversion_error(&value, view.schema).unwrap_or(error)),
         _ => refuse(&error),
@@ -129,8 +132,22 @@ pub(crate) fn applied(
     judge_strict(write.context, options.validation, &strict, |all| {
         Status::bad_request(format!("error strict decoding YAML: {all}"))
     })?;
-    shape::fit(&mut value, schema).map_err(Status::unclassified)?;
+    shape::fit(&mut value, schema).map_err(|error| unconverted(view, &value, error))?;
     let mut object = shape::object(value);
     object.set_type(view.kind);
     Ok(object)
+}
+
+/// An applied object with a value of the wrong type.
+fn unconverted(view: View<'_>, value: &Value, error: String) -> Status {
+    let SchemaRef::Builtin(schema) = view.schema else { return Status::unclassified(error) };
+    let error = patch::conversion_error(value, schema).unwrap_or(error);
+    let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    // As Go prints the type.
+    let GroupVersionKind { group, version, kind } = view.kind;
+    let kind = format!("{group}/{version}, Kind={kind}");
+    Status::unclassified(format!(
+        "failed to convert new object (/{name}; {kind}) to proper version: unable to convert unstructured object to \
+         {kind}: {error}"
+    ))
 }

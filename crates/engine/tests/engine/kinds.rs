@@ -233,3 +233,30 @@ impl Vessel {
         ironclad_api::GroupKind::new("example.com", "Vessel")
     }
 }
+
+/// A custom resource with two versions that have different defaults, stored in `v1`.
+pub struct Gauge(KindSpec);
+
+impl Gauge {
+    pub fn shared() -> Arc<dyn Strategy> {
+        let schema = |field: &str| {
+            let spec = json!({"type": "object", "properties": {
+                "set": {"type": "integer"}, field: {"type": "string", "default": field}}});
+            let schema = json!({"type": "object", "properties": {"spec": spec}});
+            SchemaRef::Custom(Arc::new(structural::resource(&schema)))
+        };
+        let versions =
+            vec![VersionSpec::stored("v1", schema("one")), VersionSpec::converted("v2", schema("two"))];
+        Arc::new(Self(spec("example.com", "Gauge", "gauges", versions)))
+    }
+}
+
+impl Strategy for Gauge {
+    fn spec(&self) -> &KindSpec {
+        &self.0
+    }
+
+    fn upgrades_stored(&self) -> bool {
+        true
+    }
+}

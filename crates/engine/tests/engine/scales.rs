@@ -24,6 +24,19 @@ fn a_scale_is_a_view_of_its_parent() {
 }
 
 #[test]
+fn the_answer_to_a_write_of_a_scale_names_no_owners() {
+    let world = world();
+    let answer = world.check(
+        "merge",
+        "example.com/v1/widgets w scale",
+        json!({"spec": {"replicas": 5}}),
+        200,
+        json!({}),
+    );
+    assert_eq!(answer.pointer("/metadata/managedFields"), None);
+}
+
+#[test]
 fn a_scale_is_written_into_its_parent() {
     let world = world();
     let path = "example.com/v1/widgets w scale";

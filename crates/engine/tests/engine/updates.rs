@@ -52,7 +52,7 @@ fn updates_that_do_not_fit_are_refused() {
         409,
         &format!(
             "Operation cannot be fulfilled on configmaps \"a\": StorageError: invalid object, Code: 4, Key: \
-             /registry/configmaps/ns/a, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in \
+             /configmaps/ns/a, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in \
              precondition: other, UID in object meta: {uid}"
         ),
     );

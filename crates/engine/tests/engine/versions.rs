@@ -4,7 +4,7 @@ use ironclad_engine::{Engine, Parts, Registry, Response};
 use ironclad_store::Store;
 use serde_json::{Value, json};
 
-use crate::kinds::{Plain, Widget};
+use crate::kinds::{Gauge, Plain, Widget};
 use crate::world::{Call, World, widget};
 
 fn vessel(version: &str, name: &str, spec: Value) -> Value {
@@ -136,6 +136,28 @@ fn a_kind_may_be_served_in_two_groups() {
     for group in ["example.com", "ships.example.com"] {
         assert!(cache.get(&GroupResource::new(group, "vessels"), &key).is_some());
     }
+}
+
+#[test]
+fn what_is_stored_has_the_defaults_of_its_version_and_managers_what_was_written() {
+    let world = World::new();
+    let engine = world.engine.clone();
+    world.run(async move { engine.put_kind(Gauge::shared()).await.expect("added") });
+    let gauge = json!({"apiVersion": "example.com/v2", "kind": "Gauge", "metadata": {"name": "a"}, "spec": {"set": 1}});
+    let owned = json!([{"apiVersion": "example.com/v2",
+        "fieldsV1": {"f:spec": {".": {}, "f:set": {}, "f:two": {}, "f:one": null}}}]);
+    let two = json!({"spec": {"set": 1}, "metadata": {"managedFields": owned}});
+    world.check("create", "example.com/v2/gauges ns/", gauge, 201, two);
+    let one = json!({"spec": {"set": 1, "one": "one"}});
+    world.check("get", "example.com/v1/gauges ns/a", (), 200, one);
+    world.check(
+        "merge",
+        "example.com/v2/gauges ns/a",
+        json!({"spec": {"set": 2}}),
+        200,
+        json!({"spec": {"set": 2}}),
+    );
+    world.check("get", "example.com/v1/gauges ns/a", (), 200, json!({"spec": {"set": 2, "one": "one"}}));
 }
 
 /// A world that serves config maps only, on the store of another.

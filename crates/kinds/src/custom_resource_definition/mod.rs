@@ -16,7 +16,7 @@ mod tests;
 use ironclad_api::field::{FieldError, Path};
 use ironclad_api::validation::invalid_each;
 use ironclad_api::{Object, Status};
-use ironclad_engine::strategy::{KindSpec, Part, Preparation, Scope, Strategy, Subresource};
+use ironclad_engine::strategy::{FirstDelete, KindSpec, Part, Preparation, Scope, Strategy, Subresource};
 use serde_json::{Value, json};
 
 use crate::definition::{CLEANUP, Condition, Definition, TERMINATING};
@@ -61,6 +61,10 @@ impl Strategy for CustomResourceDefinition {
     /// Its metadata is checked by the rules of all objects, custom ones included.
     fn knows_finalizers(&self) -> bool {
         false
+    }
+
+    fn first_delete(&self) -> FirstDelete {
+        FirstDelete::Time
     }
 
     fn default(&self, object: &mut Object) {

@@ -11,7 +11,7 @@ use ironclad_env::BoxFuture;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::columns::{UNKNOWN, age_of, column, text, timed, wide};
+use crate::columns::{age_of, column, text, timed, wide};
 use crate::spec::{default_to, names, schema, spec};
 
 const NEW_GROUP: &str = "events.k8s.io";
@@ -188,7 +188,6 @@ fn source(event: &Object) -> String {
     };
     let component = first(&["source", "component"], &["reportingComponent"]);
     match first(&["source", "host"], &["reportingInstance"]).as_str() {
-        "" if component.is_empty() => UNKNOWN.into(),
         "" => component,
         host => format!("{component}, {host}"),
     }

@@ -18,7 +18,7 @@ mod update;
 
 use std::sync::Arc;
 
-use ironclad_api::apply::{FieldSet, PathElement};
+use ironclad_api::apply::FieldSet;
 use ironclad_api::{FieldError, GroupVersionKind, Object, Status, validation};
 use ironclad_engine::strategy::{KindSpec, Part, Preparation, Scope, SelectableField, Strategy, Subresource};
 
@@ -49,22 +49,6 @@ impl Pod {
                 ..spec("", "v1", "Pod", "pods", Scope::Namespaced)
             },
         }
-    }
-}
-
-impl Pod {
-    /// Everything but some fields of the spec.
-    fn all_but(&self, owned: &[&str]) -> FieldSet {
-        let mut set = FieldSet::of_fields(&[&["status"]]);
-        let below = |section: &str, field: &str| [PathElement::field(section), PathElement::field(field)];
-        prepare::KEPT_METADATA.iter().for_each(|field| set.insert(&below("metadata", field)));
-        let schema = self.spec.versions.first().and_then(|version| version.schema.field("spec"));
-        for property in schema.and_then(|spec| spec.object()).into_iter().flat_map(|spec| &spec.properties) {
-            if !owned.contains(&&*property.name) {
-                set.insert(&below("spec", &property.name));
-            }
-        }
-        set
     }
 }
 
@@ -140,8 +124,7 @@ impl Strategy for Pod {
                 &["metadata", "ownerReferences"],
                 &["spec"],
             ]),
-            EPHEMERAL_CONTAINERS => self.all_but(&["ephemeralContainers"]),
-            RESIZE => self.all_but(&["containers", "initContainers", "resources"]),
+            // As upstream, whose strategies name the fields that these parts reset, but are not asked.
             Part::Named(_) => FieldSet::new(),
         }
     }

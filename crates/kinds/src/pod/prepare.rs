@@ -146,7 +146,7 @@ fn keep_meta(new: &mut Object, old: &Object, field: &str) {
 
 /// Metadata that writes of a part of the spec cannot change.
 /// Source: `metav1.ResetObjectMetaForStatus`.
-pub(super) const KEPT_METADATA: [&str; 5] =
+const KEPT_METADATA: [&str; 5] =
     ["labels", "annotations", "finalizers", "ownerReferences", "deletionTimestamp"];
 
 fn keep_metadata_and_status(new: &mut Object, old: &Object) {

@@ -26,14 +26,14 @@ fn ingress(service: &Service) -> &[LoadBalancerIngress] {
 fn one(point: &LoadBalancerIngress, stored: &[&str], path: &Path) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let ip = point.ip.as_deref().filter(|ip| !ip.is_empty());
-    errors.extend(
-        ip.into_iter().flat_map(|ip| validation::ip::legacy_ip(&path.child("ip"), ip, stored)),
-    );
+    errors.extend(ip.into_iter().flat_map(|ip| validation::ip::legacy_ip(&path.child("ip"), ip, stored)));
     let mode = path.child("ipMode");
     match (point.ip_mode.as_deref(), ip) {
         (None, None) => {}
         (None, Some(_)) => errors.push(FieldError::required(&mode, "must be specified when `ip` is set")),
-        (Some(_), None) => errors.push(FieldError::forbidden(&mode, "may not be specified when `ip` is not set")),
+        (Some(_), None) => {
+            errors.push(FieldError::forbidden(&mode, "may not be specified when `ip` is not set"))
+        }
         (Some(given), Some(_)) if MODES.contains(&given) => {}
         (Some(given), Some(_)) => errors.push(FieldError::not_supported(&mode, given, MODES)),
     }
@@ -66,7 +66,11 @@ mod tests {
 
     #[test]
     fn a_load_balancer_is_reached_at_addresses_and_names() {
-        check("LoadBalancer", json!([{"ip": "192.0.2.1", "ipMode": "VIP"}, {"hostname": "a.example.com"}]), &[]);
+        check(
+            "LoadBalancer",
+            json!([{"ip": "192.0.2.1", "ipMode": "VIP"}, {"hostname": "a.example.com"}]),
+            &[],
+        );
         check("LoadBalancer", json!([{"ip": "010.0.0.1", "ipMode": "Proxy"}]), &[]);
         check("ClusterIP", json!([]), &[]);
         check(

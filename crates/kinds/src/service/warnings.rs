@@ -31,7 +31,8 @@ pub(super) fn warnings(object: &Object) -> Vec<String> {
     }
     warnings.extend(addresses(Some(external), &path.child("externalIPs")));
     if !external.is_empty() && !headless && !alias {
-        warnings.push("spec.externalIPs is deprecated and may no longer be implemented in some clusters".into());
+        warnings
+            .push("spec.externalIPs is deprecated and may no longer be implemented in some clusters".into());
     }
     let balancer = spec.load_balancer_ip.as_deref().filter(|ip| !ip.is_empty());
     warnings.extend(balancer.and_then(|ip| ip_warning(&path.child("loadBalancerIP"), ip)));
