@@ -31,6 +31,7 @@ use ironclad_traces::Span;
 
 use crate::aggregation;
 use crate::audit::{self, Account, Level, Record, Stage, Tap, Verdict};
+use crate::connect::upgrade::{Session, is_upgrade};
 use crate::fairness::{Class, Seated, TooMany};
 use crate::impersonate::impersonate;
 use crate::listen::Connection;
@@ -78,6 +79,8 @@ struct Exchange {
     in_use: Arc<()>,
     class: Option<Class>,
     tap: Tap,
+    /// Of the connection, if it is upgraded.
+    session: Session,
 }
 
 /// Answers one request. Never fails: every error is a reply.
@@ -153,6 +156,7 @@ fn begin(
         in_use: connection.stream(),
         class: None,
         tap: Tap::default(),
+        session: Session::default(),
         known_resource: false,
         applies: header(headers, &CONTENT_TYPE) == "application/apply-patch+yaml",
         waited: Duration::ZERO,
@@ -204,6 +208,9 @@ async fn answer(
 ) -> Result<Reply, Status> {
     // For proxies, which tell it to what is behind them.
     request.extensions_mut().insert(connection.address);
+    if is_upgrade(request.headers()) {
+        request.extensions_mut().insert(exchange.session.clone());
+    }
     let held = match admit(shared, connection, exchange, &mut request).await? {
         Ok(held) => held,
         Err(reply) => return Ok(reply),
@@ -439,9 +446,14 @@ async fn finish(
     if streams {
         let counted = shared.metrics.streaming(&route);
         exchange.account.reached(Stage::ResponseStarted).await;
+        let upgraded = reply.status() == StatusCode::SWITCHING_PROTOCOLS;
         let (parts, body) = reply.into_parts();
-        let Exchange { account, in_use, .. } = exchange;
+        let Exchange { account, in_use, session, .. } = exchange;
         // The account ends with the stream.
+        if upgraded {
+            session.keep((counted, account, in_use));
+            return Reply::from_parts(parts, body);
+        }
         return Reply::from_parts(parts, reply::guarded(body, (counted, account, in_use)));
     }
     let reply = keep_objects(&mut exchange, reply).await;

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use crate::connect::upgrade::{is_upgrade, switching};
+use crate::connect::upgrade::{Session, is_upgrade, switching};
 use crate::reply::{self, Reply};
 
 /// Clients have nothing to say but pings and the close.
@@ -46,22 +46,23 @@ pub fn offered(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// Agrees to a handshake (section 4.2.2) and to `protocol`; empty means none. The future is
-/// the connection, or `None` if the client went away first.
+/// the connection with its session, or `None` if the client went away first.
 pub fn accept(
     mut parts: Parts,
     protocol: &str,
-) -> Result<(Reply, impl Future<Output = Option<Socket>> + Send + use<>), Status> {
+) -> Result<(Reply, impl Future<Output = Option<(Socket, Session)>> + Send + use<>), Status> {
     let key = parts.headers.get(SEC_WEBSOCKET_KEY);
     let key = key.ok_or_else(|| Status::bad_request("the WebSocket handshake has no key"))?;
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     let upgrade = upgrade.ok_or_else(|| Status::bad_request("the connection cannot be upgraded"))?;
+    let session = parts.extensions.remove().unwrap_or_default();
     let mut reply = switching();
     reply::set(&mut reply, SEC_WEBSOCKET_ACCEPT, &derive_accept_key(key.as_bytes()));
     reply::set(&mut reply, UPGRADE, "websocket");
     if !protocol.is_empty() {
         reply::set(&mut reply, SEC_WEBSOCKET_PROTOCOL, protocol);
     }
-    Ok((reply, open(upgrade)))
+    Ok((reply, async { Some((open(upgrade).await?, session)) }))
 }
 
 async fn open(upgrade: OnUpgrade) -> Option<Socket> {

@@ -3,10 +3,11 @@
 mod cluster;
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use bytes::Bytes;
 use cluster::pods::{PODS, agent, node, own_address, pod, websocket};
-use cluster::{Ask, LOCALHOST, ask, start};
+use cluster::{Ask, Cluster, LOCALHOST, ask, start};
 use futures::StreamExt;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
@@ -14,12 +15,29 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
+
+/// Waits until the audit log has just these stages of the requests whose path has `part`.
+async fn stages(cluster: &Cluster, part: &str, want: &[&str]) {
+    let log = cluster.folder.path().join("audit/audit.log");
+    let mut found: Vec<Value> = Vec::new();
+    for _ in 0..1000 {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let of_path = |event: &Value| event["requestURI"].as_str().is_some_and(|path| path.contains(part));
+        found = events.filter(of_path).map(|event| event["stage"].clone()).collect();
+        if found.len() >= want.len() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(found, want, "{part}");
+}
 
 /// An agent that answers with what it was asked, and echoes what is sent over upgraded connections.
 async fn answer(caller: String, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -171,6 +189,8 @@ async fn exec_joins_both_ends_byte_by_byte() {
     let mut line = vec![0; want.len()];
     io.read_exact(&mut line).await.expect("the path");
     assert_eq!(String::from_utf8_lossy(&line), want);
+    // It is being done, and is told to have been done when it has.
+    stages(c, "/exec?", &["ResponseStarted"]).await;
     let sent: Vec<u8> = (0..200_000u32).map(|n| n as u8).collect();
     let (mut from, mut to) = tokio::io::split(io);
     let writing = sent.clone();
@@ -181,6 +201,7 @@ async fn exec_joins_both_ends_byte_by_byte() {
     let mut echoed = Vec::new();
     let _ = from.read_to_end(&mut echoed).await;
     assert_eq!(echoed, sent);
+    stages(c, "/exec?", &["ResponseStarted", "ResponseComplete"]).await;
 
     let check = async |request: Ask, code: u16, message: &str| {
         let answer = c.send(request).await;

@@ -57,6 +57,7 @@ pub async fn upgraded(shared: &Shared, location: &Location, mut parts: Parts) ->
     if shared.metrics.tunnels.get() >= MOST_TUNNELS {
         return Err(Status::too_many_requests("too many open streams, please try again later", 1));
     }
+    let session = parts.extensions.remove();
     let protocol = parts.headers.get(UPGRADE).cloned();
     // What comes after the head is for the protocol that is asked for.
     parts.headers.remove(CONTENT_LENGTH);
@@ -67,7 +68,7 @@ pub async fn upgraded(shared: &Shared, location: &Location, mut parts: Parts) ->
         .await
         .map_err(|error| Status::unclassified(format!("error dialing backend: {error}")))?;
     match answer.status() {
-        StatusCode::SWITCHING_PROTOCOLS => Ok(upgrade::join(shared, client, answer)),
+        StatusCode::SWITCHING_PROTOCOLS => Ok(upgrade::join(shared, client, answer, session)),
         code if code.as_u16() >= 400 => Ok(answer_of(answer)),
         code => Err(Status::unclassified(format!("invalid upgrade response: status code {}", code.as_u16()))),
     }

@@ -67,7 +67,7 @@ fn over_websocket(shared: &Shared, parts: Parts, mut body: Incoming) -> Result<R
     let (reply, opened) = websocket::accept(parts, protocol)?;
     let (env, stop) = (shared.env.clone(), shared.stop.clone());
     let task = async move {
-        let Some(mut socket) = opened.await else { return };
+        let Some((mut socket, _session)) = opened.await else { return };
         // An empty message tells the client that the log begins.
         let mut next = Some(Bytes::new());
         while let Some(bytes) = next {

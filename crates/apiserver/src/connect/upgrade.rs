@@ -1,5 +1,7 @@
 //! Connections that stop speaking HTTP.
 
+use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
@@ -8,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use ironclad_env::EnvironmentExt;
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::metrics::Counted;
@@ -16,6 +19,17 @@ use crate::server::Shared;
 
 /// How long the last bytes may take when one side has ended.
 const LAST_BYTES: Duration = Duration::from_secs(5);
+
+/// What lasts as long as an upgraded connection: whoever carries that on holds a clone until its end.
+#[derive(Clone, Default)]
+pub struct Session(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
+
+impl Session {
+    /// Keeps something until nobody holds the session any more.
+    pub fn keep(&self, guard: impl Send + 'static) {
+        *self.0.lock() = Some(Box::new(guard));
+    }
+}
 
 pub fn is_upgrade(headers: &HeaderMap) -> bool {
     let connection = headers.get_all(CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
@@ -32,7 +46,12 @@ pub fn switching() -> Reply {
 }
 
 /// Tells the client that the upgrade happens, and joins both connections once it has.
-pub fn join(shared: &Shared, client: OnUpgrade, mut answer: Response<Incoming>) -> Reply {
+pub fn join(
+    shared: &Shared,
+    client: OnUpgrade,
+    mut answer: Response<Incoming>,
+    session: Option<Session>,
+) -> Reply {
     let mut reply = switching();
     for (name, value) in answer.headers() {
         reply.headers_mut().insert(name.clone(), value.clone());
@@ -43,7 +62,7 @@ pub fn join(shared: &Shared, client: OnUpgrade, mut answer: Response<Incoming>) 
     shared.env.spawn(
         "tunnel",
         Box::pin(async move {
-            let _open = open;
+            let _open = (open, session);
             if let (Ok(client), Ok(backend)) = (client.await, backend.await) {
                 tokio::select! {
                     () = copy_both(&env, client, backend) => {}

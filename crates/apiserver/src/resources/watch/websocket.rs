@@ -20,7 +20,7 @@ pub fn serve(shared: &Shared, asked: Asked<'_>, mut events: Events) -> Result<Re
     shared.env.spawn(
         "watch",
         Box::pin(async move {
-            let Some(mut socket) = opened.await else { return };
+            let Some((mut socket, _session)) = opened.await else { return };
             loop {
                 tokio::select! {
                     line = events.next_one() => {
