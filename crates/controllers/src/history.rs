@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use ironclad_api::{Object, ObjectKey, names};
+use ironclad_api::{Entry, Object, ObjectKey, names};
 use ironclad_client::Cache;
 use ironclad_client::typed::CacheExt;
 use ironclad_control::{Watch, Write};
@@ -157,7 +157,7 @@ pub fn standing(cache: &dyn Cache, revision: &ControllerRevision) -> Option<Arc<
 /// knows.
 pub fn watch(
     kind: &'static str,
-    candidates: impl Fn(&ObjectMeta, &dyn Cache) -> Vec<ObjectKey> + Send + Sync + 'static,
+    candidates: impl Fn(&Entry, &dyn Cache) -> Vec<ObjectKey> + Send + Sync + 'static,
 ) -> Watch {
     let watch = ownership::watch_owned_or_matching(CONTROLLER_REVISIONS, kind, candidates);
     Watch::new(CONTROLLER_REVISIONS.group_resource(), move |change, cache| {

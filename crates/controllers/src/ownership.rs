@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ironclad_api::ObjectKey;
+use ironclad_api::{Entry, ObjectKey};
 use ironclad_client::{By, Cache, Change, PatchKind};
 use ironclad_control::{Watch, Write};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -35,11 +35,12 @@ pub fn watch_owned(resource: Resource, kind: &'static str) -> Watch {
 }
 
 /// Like [`watch_owned`], and an object without any owner wakes what `candidates` finds for it:
-/// those whose selectors it matches, which may adopt it.
+/// those whose selectors it matches, which may adopt it. This runs on the path of every write, and of every
+/// object at a start: nothing is decoded for it.
 pub fn watch_owned_or_matching(
     resource: Resource,
     kind: &'static str,
-    candidates: impl Fn(&ObjectMeta, &dyn Cache) -> Vec<ObjectKey> + Send + Sync + 'static,
+    candidates: impl Fn(&Entry, &dyn Cache) -> Vec<ObjectKey> + Send + Sync + 'static,
 ) -> Watch {
     Watch::new(resource.group_resource(), move |change, cache| {
         let owners = owners_of(change, kind);
@@ -47,7 +48,7 @@ pub fn watch_owned_or_matching(
             return owners;
         }
         let orphan = change.entry().ties().controller.is_none();
-        if orphan { candidates(&metadata_of(change.entry()), cache) } else { Vec::new() }
+        if orphan { candidates(change.entry(), cache) } else { Vec::new() }
     })
 }
 
@@ -59,16 +60,6 @@ fn owners_of(change: &Change, kind: &str) -> Vec<ObjectKey> {
         keys.extend(key.filter(|key| !keys.contains(key)));
     }
     keys
-}
-
-/// Only the metadata is read: this runs on the path of every write.
-fn metadata_of(entry: &ironclad_api::Entry) -> ObjectMeta {
-    #[derive(serde::Deserialize)]
-    struct Head {
-        #[serde(default)]
-        metadata: ObjectMeta,
-    }
-    serde_json::from_slice::<Head>(&entry.json).map(|head| head.metadata).unwrap_or_default()
 }
 
 /// What [`claim`] is to be asked about: the objects that the owner manages, and those of its

@@ -19,14 +19,13 @@ mod sync;
 
 use std::sync::Arc;
 
-use ironclad_api::ObjectKey;
+use ironclad_api::{Entry, ObjectKey};
 use ironclad_client::typed::CacheExt;
 use ironclad_client::{Cache, Change};
 use ironclad_control::{Controller, Plan, View, Watch};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::Node;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::history;
 use crate::ownership::{key_of, watch_owned_or_matching};
@@ -69,9 +68,9 @@ impl Controller for DaemonSetController {
 }
 
 /// The sets whose selectors match what nobody owns.
-fn matching(object: &ObjectMeta, cache: &dyn Cache) -> Vec<ObjectKey> {
-    let sets = cache.list_as::<DaemonSet>(&DAEMON_SETS.group_resource(), object.namespace.as_deref());
-    let matches = |set: &&Arc<DaemonSet>| selector(set).matches(object.labels.as_ref());
+fn matching(object: &Entry, cache: &dyn Cache) -> Vec<ObjectKey> {
+    let sets = cache.list_as::<DaemonSet>(&DAEMON_SETS.group_resource(), Some(&object.key.namespace));
+    let matches = |set: &&Arc<DaemonSet>| selector(set).matches(Some(&object.labels));
     sets.iter().filter(matches).map(|set| key_of(&set.metadata)).collect()
 }
 

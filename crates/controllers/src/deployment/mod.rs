@@ -12,13 +12,12 @@ mod sets;
 
 use std::sync::Arc;
 
-use ironclad_api::{Object, ObjectKey};
+use ironclad_api::{Entry, Object, ObjectKey};
 use ironclad_client::typed::CacheExt;
 use ironclad_client::{By, Cache};
 use ironclad_control::{Controller, EventRecord, EventType, Plan, View, Watch, Write};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStatus, ReplicaSet};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::ownership::{self, Claim, claim, event_reference, key_of};
 use crate::pods;
@@ -56,17 +55,17 @@ impl Controller for DeploymentController {
     }
 }
 
-fn matching_deployments(set: &ObjectMeta, cache: &dyn Cache) -> Vec<ObjectKey> {
-    let all = cache.list_as::<Deployment>(&DEPLOYMENTS.group_resource(), set.namespace.as_deref());
+fn matching_deployments(set: &Entry, cache: &dyn Cache) -> Vec<ObjectKey> {
+    let all = cache.list_as::<Deployment>(&DEPLOYMENTS.group_resource(), Some(&set.key.namespace));
     let matches = |deployment: &&Arc<Deployment>| {
         let spec = deployment.spec.as_ref();
-        spec.is_some_and(|spec| Selector::new(&spec.selector).matches(set.labels.as_ref()))
+        spec.is_some_and(|spec| Selector::new(&spec.selector).matches(Some(&set.labels)))
     };
     all.iter().filter(matches).map(|deployment| key_of(&deployment.metadata)).collect()
 }
 
-fn deployments_of_pod(entry: &ironclad_api::Entry, cache: &dyn Cache) -> Vec<ObjectKey> {
-    let owner = |entry: &ironclad_api::Entry, kind: &str| {
+fn deployments_of_pod(entry: &Entry, cache: &dyn Cache) -> Vec<ObjectKey> {
+    let owner = |entry: &Entry, kind: &str| {
         let owner = entry.ties().controller.as_ref().filter(|owner| &*owner.kind == kind)?;
         Some(ObjectKey::new(entry.key.namespace.clone(), &*owner.name))
     };

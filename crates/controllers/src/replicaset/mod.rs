@@ -62,10 +62,10 @@ impl Controller for PodSets {
 }
 
 /// The sets whose selectors match an orphaned pod.
-fn matching_sets(kind: &SetKind, pod: &ObjectMeta, cache: &dyn Cache) -> Vec<ObjectKey> {
-    let sets = kind.list(cache, pod.namespace.as_deref());
+fn matching_sets(kind: &SetKind, pod: &Entry, cache: &dyn Cache) -> Vec<ObjectKey> {
+    let sets = kind.list(cache, Some(&pod.key.namespace));
     let matches = |set: &&Arc<ReplicaSet>| {
-        set.spec.as_ref().is_some_and(|spec| Selector::new(&spec.selector).matches(pod.labels.as_ref()))
+        set.spec.as_ref().is_some_and(|spec| Selector::new(&spec.selector).matches(Some(&pod.labels)))
     };
     sets.iter().filter(matches).map(|set| key_of(&set.metadata)).collect()
 }

@@ -17,14 +17,14 @@ mod steps;
 
 use std::sync::Arc;
 
-use ironclad_api::{Object, ObjectKey};
+use ironclad_api::{Entry, Object, ObjectKey};
 use ironclad_client::Cache;
 use ironclad_client::typed::CacheExt;
 use ironclad_control::{Controller, Plan, View, Watch, Write};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use crate::ownership::{self, Claim, claim, controller_reference, key_of, watch_owned_or_matching};
 use crate::resources::{PODS, STATEFUL_SETS};
@@ -56,9 +56,9 @@ impl Controller for StatefulSetController {
 }
 
 /// The sets whose selectors match what nobody owns.
-fn matching(pod: &ObjectMeta, cache: &dyn Cache) -> Vec<ObjectKey> {
-    let sets = cache.list_as::<StatefulSet>(&STATEFUL_SETS.group_resource(), pod.namespace.as_deref());
-    let matches = |set: &&Arc<StatefulSet>| selector(set).matches(pod.labels.as_ref());
+fn matching(pod: &Entry, cache: &dyn Cache) -> Vec<ObjectKey> {
+    let sets = cache.list_as::<StatefulSet>(&STATEFUL_SETS.group_resource(), Some(&pod.key.namespace));
+    let matches = |set: &&Arc<StatefulSet>| selector(set).matches(Some(&pod.labels));
     sets.iter().filter(matches).map(|set| key_of(&set.metadata)).collect()
 }
 
