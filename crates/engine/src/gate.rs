@@ -35,13 +35,16 @@ impl User {
     }
 }
 
+/// More than ever fit into the headers of an answer.
+const MAX_WARNINGS: usize = 1000;
+
 /// One request's identity and what it gathers on its way.
 #[derive(Clone, Default)]
 pub struct Context {
     pub user: Arc<User>,
     /// The first word of it names the field manager when the client gives none.
     pub user_agent: String,
-    /// Texts for `Warning` headers, bounded by the shell.
+    /// Texts for `Warning` headers, [`MAX_WARNINGS`] at most.
     pub warnings: Arc<Mutex<Vec<String>>>,
     /// Annotations for the audit log.
     pub audit: Arc<Mutex<BTreeMap<String, String>>>,
@@ -63,7 +66,7 @@ impl Context {
     pub fn warn(&self, text: impl Into<String>) {
         let text = text.into();
         let mut warnings = self.warnings.lock();
-        if !warnings.contains(&text) {
+        if warnings.len() < MAX_WARNINGS && !warnings.contains(&text) {
             warnings.push(text);
         }
     }

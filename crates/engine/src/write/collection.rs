@@ -28,12 +28,9 @@ impl Engine {
         options: DeleteOptions,
     ) -> Result<Response, Status> {
         let list = self.list(served, target, &list).await?;
-        let deletes: Vec<BoxFuture<'_, Result<(), Status>>> = list
-            .entries
-            .iter()
-            .map(|entry| self.delete_listed(context, served, target, entry, &options))
-            .collect();
-        stream::iter(deletes).buffer_unordered(AT_ONCE).try_for_each(|()| std::future::ready(Ok(()))).await?;
+        let delete = |entry: Arc<Entry>| self.delete_listed(context, served, target, &entry, &options);
+        let deletes = stream::iter(list.entries.clone()).map(delete).buffer_unordered(AT_ONCE);
+        deletes.try_for_each(|()| std::future::ready(Ok(()))).await?;
         Ok(Response::List(list))
     }
 

@@ -65,24 +65,20 @@ pub(crate) fn patched(
     let decoded =
         json::decode(&patch.body).map_err(|error| Status::bad_request(format!("{prefix}{error}")))?;
     let mut strict: Vec<String> = decoded.duplicate_errors().collect();
-    let mut value = match patch.kind {
-        PatchKind::Json => {
-            let operations = JsonPatch::from_value(decoded.value.clone())?;
-            strict = strict.iter().map(|error| format!("json patch {error}")).collect();
-            strict.extend(operations.unknown_fields());
-            operations.apply(live)?
-        }
-        PatchKind::Merge => patch::merge_patch(live, &decoded.value)?,
-        PatchKind::Strategic => patch::strategic(live, &decoded.value, view.schema)?,
-        PatchKind::Apply => return Err(PatchError::Failed("apply is no patch of this kind".into()).into()),
-    };
-    let proposed = shown(patch.kind, &decoded.value, &value);
+    if patch.kind == PatchKind::Json {
+        let operations = JsonPatch::from_value(decoded.value.clone())?;
+        strict = strict.iter().map(|error| format!("json patch {error}")).collect();
+        strict.extend(operations.unknown_fields());
+    }
+    let mut value = outcome(patch.kind, &decoded.value, live, view.schema)?;
     let refuse = |why: &str| {
-        Status::invalid(
-            &GroupKind::new("", ""),
-            "",
-            &[FieldError::invalid(&Path::new("patch"), proposed.as_str(), why)],
-        )
+        // What errors quote: the patch as Go prints it, or the patched document, made once more.
+        let proposed = match (patch.kind, outcome(patch.kind, &decoded.value, live, view.schema)) {
+            (PatchKind::Strategic, _) | (_, Err(_)) => go_value(&decoded.value),
+            (_, Ok(patched)) => String::from_utf8_lossy(&json::encode(&patched)).into_owned(),
+        };
+        let error = FieldError::invalid(&Path::new("patch"), proposed.as_str(), why);
+        Status::invalid(&GroupKind::new("", ""), "", &[error])
     };
     if let (PatchKind::Json | PatchKind::Merge, SchemaRef::Builtin(_)) = (patch.kind, view.schema) {
         checks::kind_of_patched(&value, view.kind).map_err(|error| refuse(&error))?;
@@ -100,11 +96,13 @@ pub(crate) fn patched(
     Ok(object)
 }
 
-/// What errors quote: the patched document, or the patch itself as Go prints it.
-fn shown(kind: PatchKind, patch: &Value, patched: &Value) -> String {
+/// The live object with the patch applied.
+fn outcome(kind: PatchKind, patch: &Value, live: &Value, schema: &SchemaRef) -> Result<Value, PatchError> {
     match kind {
-        PatchKind::Strategic => go_value(patch),
-        _ => String::from_utf8_lossy(&json::encode(patched)).into_owned(),
+        PatchKind::Json => JsonPatch::from_value(patch.clone())?.apply(live),
+        PatchKind::Merge => patch::merge_patch(live, patch),
+        PatchKind::Strategic => patch::strategic(live, patch, schema),
+        PatchKind::Apply => Err(PatchError::Failed("apply is no patch of this kind".into())),
     }
 }
 
