@@ -122,7 +122,8 @@ impl Engine {
         }
         match write.served.kind.objects.get(&write.key()) {
             Some(entry) => self.current_of(write.served, entry).await.map(Some),
-            None if write.input.creates_absent(write.strategy()) => Ok(None),
+            // As upstream: a view of what is not there creates nothing.
+            None if write.part == Part::Main && write.input.creates_absent(write.strategy()) => Ok(None),
             None => Err(Status::not_found(&write.target.resource.group_resource(), &write.target.name)),
         }
     }

@@ -180,3 +180,24 @@ fn an_apply_that_creates_needs_the_right_to_create() {
         world.call("apply", "example.com/v1/widgets w", widget("w", json!({})), &Call::manager("ann"));
     assert_eq!(answer.code, 403);
 }
+
+#[test]
+fn an_apply_to_a_part_of_what_is_not_there_creates_nothing() {
+    let world = World::new();
+    let body = widget("w", json!({}));
+    let message = "widgets.example.com \"w\" not found";
+    world.check_error("apply", "example.com/v1/widgets w status", body, &Call::manager("ann"), 404, message);
+    assert_eq!(world.store_revision(), 0);
+}
+
+#[test]
+fn a_patch_with_many_unknown_fields_is_answered_soon() {
+    let world = World::new();
+    world.check("create", "v1/configmaps ns/", config_map("a", json!({"k": "1"})), 201, json!({}));
+    let unknown: String = (0..100_000).map(|at| format!(r#","{at}":0"#)).collect();
+    let patch = format!(r#"[{{"op":"add","path":"/data/l","value":"2"{unknown}}}]"#);
+    let patch: Value = serde_json::from_str(&patch).expect("JSON");
+    let began = std::time::Instant::now();
+    world.check("json-patch", "v1/configmaps ns/a", patch, 200, json!({"data": {"l": "2"}}));
+    assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", began.elapsed());
+}
