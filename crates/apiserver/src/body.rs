@@ -1,9 +1,15 @@
-//! Bodies of requests, read whole and within a limit.
+//! Bodies of requests, read whole and within a limit, each and together.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt;
 use ironclad_api::status::Status;
+use ironclad_env::{Env, EnvironmentExt};
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What upstream takes (`MaxRequestBodyBytes`).
 pub const MAX_BODY: usize = 3 * 1024 * 1024;
@@ -12,28 +18,97 @@ pub const MAX_BODY: usize = 3 * 1024 * 1024;
 /// at the answer only when they have sent everything.
 const MAX_DISCARDED: usize = 4 * MAX_BODY;
 
-/// The body, or 413.
-pub async fn read<B>(mut body: B) -> Result<Bytes, Status>
+/// A body up to this size costs nothing but its request's seat: seats bound what these take together.
+const SMALL: usize = 16 * 1024;
+
+/// What the large bodies of a priority level's requests may take together. What is decoded of
+/// them is several times as large, and lives as long.
+const MAX_TOGETHER: usize = 16 * 1024 * 1024;
+
+/// The unit in which it is taken.
+const UNIT: usize = 1024;
+
+/// What is left of [`MAX_TOGETHER`] on a priority level.
+#[derive(Clone, Debug)]
+pub struct Budget(Arc<Semaphore>);
+
+/// A request's share of its level's budget: taken when its body turns out to be large, given back with the last clone.
+#[derive(Clone)]
+pub struct Share {
+    budget: Budget,
+    env: Env,
+    /// How long it waits for its share.
+    patience: Duration,
+    taken: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_TOGETHER / UNIT)))
+    }
+}
+
+impl Share {
+    pub fn new(budget: Budget, env: Env, patience: Duration) -> Self {
+        Self { budget, env, patience, taken: Arc::default() }
+    }
+
+    /// Takes all that the body may need at once: with parts of it, those who wait could wait for each other.
+    async fn take(&self, bytes: usize) -> Result<(), Status> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let permit = self.env.timeout(self.patience, self.budget.0.clone().acquire_many_owned(units)).await;
+        let Some(Ok(permit)) = permit else {
+            return Err(Status::too_many_requests("Too many requests, please try again later.", 1));
+        };
+        *self.taken.lock() = Some(permit);
+        Ok(())
+    }
+
+    /// Gives back what the body did not need after all.
+    fn keep(&self, bytes: usize) {
+        if let Some(permit) = &mut *self.taken.lock() {
+            let spare = permit.num_permits().saturating_sub(bytes.div_ceil(UNIT));
+            drop(permit.split(spare));
+        }
+    }
+}
+
+/// The body, or 413; 429 if there was no share for it in time. Without one it is exempt.
+pub async fn read<B>(mut body: B, share: Option<&Share>) -> Result<Bytes, Status>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    if body.size_hint().lower() > MAX_BODY as u64 {
+    let announced = body.size_hint();
+    if announced.lower() > MAX_BODY as u64 {
         return Err(too_large(body).await);
     }
+    let most = announced.upper().and_then(|bytes| usize::try_from(bytes).ok());
+    let most = most.unwrap_or(MAX_BODY).min(MAX_BODY);
+    let mut untaken = share;
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Status::bad_request(error.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
-        if first.len() + rest.len() + data.len() > MAX_BODY {
+        let come = first.len() + rest.len() + data.len();
+        if come > MAX_BODY {
             return Err(too_large(body).await);
+        }
+        // Not before so much has come: what is only announced takes nothing from others.
+        if come > SMALL
+            && let Some(share) = untaken.take()
+        {
+            share.take(most.max(come)).await?;
         }
         // Most bodies are one frame, which needs no copy.
         match first.is_empty() {
             true => first = data,
             false => rest.extend_from_slice(&data),
         }
+    }
+    if let Some(share) = share {
+        share.keep(first.len() + rest.len());
     }
     if rest.is_empty() {
         return Ok(first);
@@ -57,9 +132,10 @@ async fn too_large<B: Body<Data = Bytes> + Unpin>(mut body: B) -> Status {
 
 #[cfg(test)]
 mod tests {
-    use futures::{FutureExt, stream};
+    use futures::{FutureExt, StreamExt, stream};
     use http_body::Frame;
     use http_body_util::{Full, StreamBody};
+    use ironclad_env::SimEnv;
 
     use super::*;
 
@@ -74,7 +150,7 @@ mod tests {
     #[test]
     fn bodies_are_put_together_within_the_limit() {
         let check = |count: usize, size: usize, want: Result<usize, u16>| {
-            let got = read(chunks(count, size)).now_or_never().expect("at once");
+            let got = read(chunks(count, size), None).now_or_never().expect("at once");
             assert_eq!(got.map(|body| body.len()).map_err(|status| status.code), want, "{count} of {size}");
         };
         check(0, 0, Ok(0));
@@ -87,7 +163,76 @@ mod tests {
     #[test]
     fn a_body_that_announces_its_size_is_refused() {
         let body = Full::new(Bytes::from(vec![0; MAX_BODY + 1]));
-        let status = read(body).now_or_never().expect("at once").expect_err("too large");
+        let status = read(body, None).now_or_never().expect("at once").expect_err("too large");
         assert_eq!(status.message, "Request entity too large: limit is 3145728");
+    }
+
+    struct World {
+        env: Arc<SimEnv>,
+        budget: Budget,
+    }
+
+    impl World {
+        fn new() -> Self {
+            Self { env: SimEnv::new(1), budget: Budget::default() }
+        }
+
+        fn share(&self) -> Share {
+            Share::new(self.budget.clone(), self.env.shared(), Duration::from_secs(15))
+        }
+
+        fn taken(&self) -> usize {
+            MAX_TOGETHER - self.budget.0.available_permits() * UNIT
+        }
+    }
+
+    #[test]
+    fn large_bodies_take_their_size_for_as_long_as_their_request_lives() {
+        let check = |count: usize, size: usize, want: usize| {
+            let (world, body) = (World::new(), chunks(count, size));
+            let share = world.share();
+            let read = read(body, Some(&share)).now_or_never().expect("at once");
+            assert_eq!(world.taken(), want, "{count} of {size}, {:?}", read.map(|body| body.len()));
+            drop(share);
+            assert_eq!(world.taken(), 0);
+        };
+        check(1, 100, 0);
+        check(1, SMALL, 0);
+        check(SMALL / 1024 + 1, 1024, SMALL + 1024);
+        check(1, SMALL + 1, SMALL + 1024);
+        check(3, 1 << 20, MAX_BODY);
+    }
+
+    #[test]
+    fn what_has_not_come_takes_nothing() {
+        let world = World::new();
+        let share = world.share();
+        let begun = |come: usize| {
+            let come =
+                stream::iter([Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from(vec![0; come])))]);
+            StreamBody::new(come.chain(stream::pending()))
+        };
+        assert!(read(begun(SMALL), Some(&share)).now_or_never().is_none());
+        assert_eq!(world.taken(), 0);
+        assert!(read(begun(SMALL + 1), Some(&share)).now_or_never().is_none());
+        assert_eq!(world.taken(), MAX_BODY, "nobody knows how much will come");
+    }
+
+    #[test]
+    fn large_bodies_wait_for_each_other_and_not_for_ever() {
+        let world = World::new();
+        let all = MAX_TOGETHER / MAX_BODY;
+        let shares: Vec<Share> = (0..all).map(|_| world.share()).collect();
+        for share in &shares {
+            read(chunks(3, 1 << 20), Some(share)).now_or_never().expect("at once").expect("a body");
+        }
+        let (late, small) = (world.share(), world.share());
+        let waiting = late.clone();
+        let refused = async move { read(chunks(3, 1 << 20), Some(&waiting)).await.err() };
+        let refused = world.env.block_on(Duration::from_secs(16), refused).flatten().expect("no share");
+        assert_eq!((refused.code, refused.retry_after_seconds()), (429, Some(1)));
+        assert!(read(chunks(16, 1024), Some(&small)).now_or_never().expect("at once").is_ok());
+        drop(shares);
+        assert!(read(chunks(3, 1 << 20), Some(&late)).now_or_never().expect("at once").is_ok());
     }
 }

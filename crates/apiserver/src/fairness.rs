@@ -33,6 +33,7 @@ use prometheus::Registry;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::body::Budget;
 use crate::request_info::RequestInfo;
 use configuration::Configuration;
 use lane::{Asked, Lane};
@@ -61,8 +62,7 @@ pub struct Class {
 
 /// The seats of a request that is worked on, until it is dropped.
 pub struct Seated {
-    /// Its end is what it is for.
-    _held: Option<Held>,
+    held: Option<Held>,
 }
 
 struct Held {
@@ -115,7 +115,7 @@ impl Fairness {
         let (class, asked, lane, seats, figures) = {
             let configuration = self.configuration.load();
             let Some(found) = configuration.classify(info, user) else {
-                return (None, Ok(Seated { _held: None }));
+                return (None, Ok(Seated { held: None }));
             };
             let lane = found.lane.clone();
             let class = Class { schema: found.schema.uid.clone(), level: lane.uid.clone() };
@@ -176,7 +176,7 @@ impl Fairness {
         figures.executing.inc();
         figures.executing_seats.add(seats.into());
         let (env, since) = (self.env.clone(), self.env.elapsed());
-        Seated { _held: Some(Held { env, lane, place: Some(place), seats, figures, is_watch, since }) }
+        Seated { held: Some(Held { env, lane, place: Some(place), seats, figures, is_watch, since }) }
     }
 
     /// Ends a period: who wanted less lends to those who wanted more.
@@ -187,6 +187,13 @@ impl Fairness {
         for (lane, seats) in configuration.lanes.iter().zip(seats::lend(&levels)) {
             lane.set_limit(seats, now);
         }
+    }
+}
+
+impl Seated {
+    /// What its body is to be counted to; `None` if it is exempt.
+    pub fn bodies(&self) -> Option<&Budget> {
+        self.held.as_ref().filter(|held| !held.lane.is_exempt()).map(|held| &held.lane.bodies)
     }
 }
 

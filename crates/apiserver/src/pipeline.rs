@@ -31,6 +31,7 @@ use ironclad_traces::Span;
 
 use crate::aggregation;
 use crate::audit::{self, Account, Level, Record, Stage, Tap, Verdict};
+use crate::body::Share;
 use crate::connect::upgrade::{Session, is_upgrade};
 use crate::fairness::{Class, Seated, TooMany};
 use crate::impersonate::impersonate;
@@ -272,7 +273,7 @@ async fn dispatch(
 /// What a request holds while it is worked on.
 struct Held {
     _counted: Option<Counted>,
-    _seats: Option<Seated>,
+    seats: Option<Seated>,
 }
 
 /// As upstream, which does not write a Status here.
@@ -331,6 +332,12 @@ async fn admit(
         Ok(held) => held,
         Err(TooMany) => return Ok(Err(too_many())),
     };
+    if !exchange.account.info.is_read_only()
+        && let Some(budget) = held.seats.as_ref().and_then(Seated::bodies)
+    {
+        let share = Share::new(budget.clone(), shared.env.clone(), exchange.queued_at_most);
+        request.extensions_mut().insert(share);
+    }
     Ok(authorize(shared, exchange, user).await?.map(|()| held))
 }
 
@@ -339,7 +346,7 @@ async fn seat(shared: &Shared, exchange: &mut Exchange, user: &User) -> Result<H
     let Exchange { account, query, queued_at_most, .. } = exchange;
     let info = &account.info;
     if info.is_long_running() && info.verb != "watch" {
-        return Ok(Held { _counted: None, _seats: None });
+        return Ok(Held { _counted: None, seats: None });
     }
     let count = || objects_of(shared, info);
     let (since, waiting) = (shared.env.elapsed(), shared.metrics.in_queue(info.is_read_only()));
@@ -348,7 +355,7 @@ async fn seat(shared: &Shared, exchange: &mut Exchange, user: &User) -> Result<H
     let counted = shared.metrics.in_flight(info.is_read_only());
     exchange.waited = shared.env.elapsed().saturating_sub(since);
     exchange.class = class;
-    seats.map(|seats| Held { _counted: Some(counted), _seats: Some(seats) })
+    seats.map(|seats| Held { _counted: Some(counted), seats: Some(seats) })
 }
 
 /// How many objects there are of the request's resource.

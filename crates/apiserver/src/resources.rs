@@ -1,6 +1,7 @@
 //! Requests for resources: from request info, headers and body to an operation of the
 //! engine, and from its response to a reply.
 
+mod aside;
 mod operation;
 mod route;
 mod views;
@@ -98,6 +99,8 @@ pub async fn serve(
     }
     let accepted = accept(&asked.parts.headers, query, asked.views())?;
     let operation = operation::read(&asked, body).await?;
-    let response = shared.engine.carry_out(context, Request { target: asked.target(), operation }).await?;
+    let takes_long = aside::takes_long(&asked, &operation);
+    let request = Request { target: asked.target(), operation };
+    let response = aside::run(takes_long, shared.engine.carry_out(context, request)).await?;
     views::reply(shared, &asked, &accepted, response)
 }

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::level::{Arrival, Level, Mode, Place, Ticket, Turn};
 use super::metrics::{Limits, Metrics};
 use super::seats::{Borrower, Bounds};
+use crate::body::Budget;
 
 /// Whoever waits is sent its place.
 type Waker = oneshot::Sender<Place>;
@@ -24,6 +25,8 @@ pub struct Lane {
     bounds: Mutex<Bounds>,
     /// Seats that one request may take at most.
     widest: AtomicU32,
+    /// For its requests' bodies.
+    pub bodies: Budget,
     limits: Limits,
 }
 
@@ -54,6 +57,7 @@ impl Lane {
             level: Mutex::new(Level::new(mode, limit, now)),
             bounds: Mutex::default(),
             widest: AtomicU32::new(1),
+            bodies: Budget::default(),
             limits,
         };
         lane.set_bounds(bounds);

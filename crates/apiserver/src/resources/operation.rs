@@ -9,7 +9,7 @@ use ironclad_client::{Body, Operation, Patch, PatchKind};
 
 use super::Asked;
 use crate::audit::Tap;
-use crate::body;
+use crate::body::{self, Share};
 use crate::negotiate::{self, Encoding};
 
 pub async fn read(asked: &Asked<'_>, incoming: Incoming) -> Result<Operation, Status> {
@@ -45,8 +45,9 @@ pub async fn read(asked: &Asked<'_>, incoming: Incoming) -> Result<Operation, St
 
 /// The body, of which the audit log may want a copy.
 async fn whole(asked: &Asked<'_>, incoming: Incoming) -> Result<Bytes, Status> {
-    let bytes = body::read(incoming).await?;
-    if let Some(tap) = asked.parts.extensions.get::<Tap>() {
+    let extensions = &asked.parts.extensions;
+    let bytes = body::read(incoming, extensions.get::<Share>()).await?;
+    if let Some(tap) = extensions.get::<Tap>() {
         tap.put(&bytes);
     }
     Ok(bytes)
