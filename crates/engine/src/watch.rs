@@ -58,12 +58,12 @@ pub struct Watch {
     candidates: Vec<Arc<Record>>,
     ready: VecDeque<WatchEvent>,
     bookmarks: bool,
-    bookmark_at: Timer,
-    deadline: Timer,
+    timer: Timer,
     ends: Duration,
     over: bool,
 }
 
+/// Ends with the next bookmark or with the watch, whichever comes first.
 type Timer = Seldom<BoxFuture<'static, ()>>;
 
 /// Where a watch begins.
@@ -72,13 +72,6 @@ struct Start {
     seen: u64,
     initial: Vec<Arc<Entry>>,
     initial_end: Option<u64>,
-}
-
-/// What ended a wait.
-enum Woken {
-    News,
-    Bookmark,
-    End,
 }
 
 impl Engine {
@@ -116,14 +109,18 @@ impl Engine {
             candidates: Vec::new(),
             ready,
             bookmarks: options.allow_watch_bookmarks,
-            bookmark_at: Seldom::new(self.env.sleep(next_bookmark(timeout))),
-            deadline: Seldom::new(self.env.sleep(timeout)),
+            timer: self.timer(timeout),
             ends: self.env.elapsed() + timeout,
         })
     }
 
     fn default_timeout(&self) -> Duration {
         DEFAULT_TIMEOUT + Duration::from_secs(self.env.random_u64() % DEFAULT_TIMEOUT.as_secs())
+    }
+
+    /// For a watch that has so much time left.
+    fn timer(&self, left: Duration) -> Timer {
+        Seldom::new(self.env.sleep(next_bookmark(left).min(left)))
     }
 
     /// Source: <https://kubernetes.io/docs/reference/using-api/api-concepts/#the-resourceversion-parameter>.
@@ -296,25 +293,27 @@ impl Watch {
 
     /// Waits for news, for the time of a bookmark, or for the end.
     async fn wait(&mut self) {
-        let woken = {
-            let timers = select(&mut self.deadline, &mut self.bookmark_at);
+        let news = {
             let news = std::pin::pin!(self.news.changed());
-            match select(timers, news).await {
-                Either::Left((Either::Right(_), _)) => Woken::Bookmark,
-                Either::Right((Ok(()), _)) => Woken::News,
-                Either::Left((Either::Left(_), _)) | Either::Right((Err(_), _)) => Woken::End,
+            match select(&mut self.timer, news).await {
+                Either::Left(_) => None,
+                Either::Right((news, _)) => Some(news),
             }
         };
-        match woken {
-            Woken::News => self.over |= self.news.borrow().is_none(),
-            Woken::Bookmark => self.bookmark(),
-            Woken::End => self.over = true,
+        match news {
+            Some(Ok(())) => self.over |= self.news.borrow().is_none(),
+            Some(Err(_)) => self.over = true,
+            None if self.left().is_zero() => self.over = true,
+            None => self.bookmark(),
         }
     }
 
+    fn left(&self) -> Duration {
+        self.ends.saturating_sub(self.engine.env.elapsed())
+    }
+
     fn bookmark(&mut self) {
-        let left = self.ends.saturating_sub(self.engine.env.elapsed());
-        self.bookmark_at = Seldom::new(self.engine.env.sleep(next_bookmark(left)));
+        self.timer = self.engine.timer(self.left());
         if !self.bookmarks {
             return;
         }

@@ -6,32 +6,40 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use futures::task::AtomicWaker;
+use parking_lot::Mutex;
 
 /// A future that is polled only after it has asked for it. A task that waits for several things polls all of them at
 /// every turn; a deadline or the end of the program, with its lock or timer, is better left alone until it comes.
 pub struct Seldom<F> {
     future: Pin<Box<F>>,
     bell: Arc<Bell>,
+    /// Whom the bell calls, so that the same task need not say it again at every turn.
+    called: Option<Waker>,
 }
 
+#[derive(Default)]
 struct Bell {
     rung: AtomicBool,
-    task: AtomicWaker,
+    /// A ring does not use it up.
+    task: Mutex<Option<Waker>>,
 }
 
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
         self.rung.store(true, Ordering::Release);
-        self.task.wake();
+        let task = self.task.lock().clone();
+        if let Some(task) = task {
+            task.wake();
+        }
     }
 }
 
 impl<F: Future> Seldom<F> {
     pub fn new(future: F) -> Self {
-        // Rung once for the first poll.
-        let bell = Bell { rung: AtomicBool::new(true), task: AtomicWaker::new() };
-        Self { future: Box::pin(future), bell: Arc::new(bell) }
+        let bell = Arc::<Bell>::default();
+        // Once for the first poll.
+        bell.rung.store(true, Ordering::Release);
+        Self { future: Box::pin(future), bell, called: None }
     }
 }
 
@@ -39,11 +47,16 @@ impl<F: Future> Future for Seldom<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        // Before the bell is looked at, so that no ring is missed.
-        self.bell.task.register(context.waker());
-        if !self.bell.rung.swap(false, Ordering::AcqRel) {
+        // Before the bell is looked at: a ring that called another task, or none, is seen here.
+        if !self.called.as_ref().is_some_and(|called| called.will_wake(context.waker())) {
+            *self.bell.task.lock() = Some(context.waker().clone());
+            self.called = Some(context.waker().clone());
+        }
+        if !self.bell.rung.load(Ordering::Acquire) {
             return Poll::Pending;
         }
+        // Before the future is polled: a ring from now on may be about what it does not see any more.
+        self.bell.rung.store(false, Ordering::Release);
         let waker = Waker::from(self.bell.clone());
         self.future.as_mut().poll(&mut Context::from_waker(&waker))
     }
@@ -77,5 +90,25 @@ mod tests {
         sender.send(7).expect("somebody waits");
         assert_eq!(Pin::new(&mut seldom).poll(&mut context), Poll::Ready(Ok(7)));
         assert_eq!(polls.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn a_ring_calls_the_task_that_polled_last() {
+        struct Count(AtomicUsize);
+        impl Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let (sender, receiver) = oneshot::channel::<u8>();
+        let mut seldom = Seldom::new(receiver);
+        let [first, second] = [0, 1].map(|_| Arc::new(Count(AtomicUsize::new(0))));
+        for task in [&first, &second, &second] {
+            let waker = Waker::from(task.clone());
+            assert!(Pin::new(&mut seldom).poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        sender.send(7).expect("somebody waits");
+        let calls = [&first, &second].map(|task| task.0.load(Ordering::Relaxed));
+        assert_eq!(calls, [0, 1]);
     }
 }
