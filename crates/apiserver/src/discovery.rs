@@ -5,6 +5,7 @@
 mod aggregated;
 mod groups;
 mod legacy;
+mod message;
 
 use std::sync::{Arc, Weak};
 
@@ -15,11 +16,12 @@ use ironclad_api::params::Query;
 use ironclad_api::status::Status;
 use ironclad_engine::Kinds;
 use parking_lot::Mutex;
+use serde_json::Value;
 
 use crate::aggregation::Aggregation;
 use crate::health::not_found;
 use crate::negotiate::accept::{Views, accept};
-use crate::negotiate::header;
+use crate::negotiate::{Accepted, Encoding, header};
 use crate::reply::{self, Reply, accepts_gzip};
 use crate::resources::nobody;
 
@@ -52,6 +54,17 @@ struct Document {
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
+/// What an aggregated document in this encoding calls itself.
+fn aggregated_type(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Json => AGGREGATED,
+        Encoding::Yaml => "application/yaml;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+        Encoding::Protobuf => {
+            "application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+        }
+    }
+}
+
 impl Discovery {
     pub fn new(address: String) -> Self {
         Self { address, made: Mutex::default() }
@@ -68,9 +81,11 @@ impl Discovery {
     ) -> Result<Reply, Status> {
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         if let [root] = parts.as_slice()
-            && accept(headers, query, Views::Discovery).is_ok()
+            && let Ok(accepted) = accept(headers, query, Views::Discovery)
         {
-            return Ok(self.aggregated(kinds, aggregation, *root == "api", headers));
+            let made = self.made(kinds, aggregation);
+            let document = if *root == "api" { made.core } else { made.named };
+            return document.reply(&accepted, headers);
         }
         let accepted = accept(headers, query, Views::Plain)?;
         let groups = Groups::of(kinds, aggregation);
@@ -90,33 +105,6 @@ impl Discovery {
             (None, ["api", ..]) => nobody(kinds, "").into_reply(),
             (None, _) => Ok(not_found()),
         }
-    }
-
-    fn aggregated(
-        &self,
-        kinds: &Arc<Kinds>,
-        aggregation: Option<&Aggregation>,
-        core: bool,
-        headers: &HeaderMap,
-    ) -> Reply {
-        let made = self.made(kinds, aggregation);
-        let document = if core { made.core } else { made.named };
-        let fresh = header(headers, &IF_NONE_MATCH) == document.etag;
-        let mut reply = match fresh {
-            true => {
-                let mut reply = reply::bytes(304, AGGREGATED, Bytes::new());
-                reply.headers_mut().clear();
-                reply
-            }
-            false => {
-                let once = Box::new(std::iter::once(document.bytes));
-                reply::pieces(200, AGGREGATED, once, accepts_gzip(headers))
-            }
-        };
-        reply::set(&mut reply, ETAG, &document.etag);
-        reply::set(&mut reply, VARY, "Accept");
-        reply::set(&mut reply, CACHE_CONTROL, "public");
-        reply
     }
 
     /// The documents of this state of the registry and of the other servers.
@@ -152,6 +140,37 @@ impl Document {
         etag.push('"');
         bytes.push(b'\n');
         Self { bytes: bytes.into(), etag }
+    }
+
+    /// The hash is that of the JSON in every form, as upstream: clients hold it against the same form only.
+    fn reply(self, accepted: &Accepted, headers: &HeaderMap) -> Result<Reply, Status> {
+        let mut reply = match header(headers, &IF_NONE_MATCH) == self.etag {
+            true => {
+                let mut reply = reply::bytes(304, AGGREGATED, Bytes::new());
+                reply.headers_mut().clear();
+                reply
+            }
+            false => {
+                let once = Box::new(std::iter::once(self.written(accepted)?));
+                reply::pieces(200, aggregated_type(accepted.encoding), once, accepts_gzip(headers))
+            }
+        };
+        reply::set(&mut reply, ETAG, &self.etag);
+        reply::set(&mut reply, VARY, "Accept");
+        reply::set(&mut reply, CACHE_CONTROL, "public");
+        Ok(reply)
+    }
+
+    fn written(&self, accepted: &Accepted) -> Result<Bytes, Status> {
+        if accepted.encoding == Encoding::Json && !accepted.pretty {
+            return Ok(self.bytes.clone());
+        }
+        let tree: Value = serde_json::from_slice(&self.bytes).map_err(Status::internal_error)?;
+        Ok(match accepted.encoding {
+            Encoding::Protobuf => message::encode(&tree),
+            _ => reply::encode(accepted, &tree).map_err(Status::internal_error)?,
+        }
+        .into())
     }
 }
 

@@ -171,8 +171,17 @@ async fn documents_have_upstreams_shape_and_are_not_sent_twice() {
     let first = c.send(ask("GET", "/apis").header("accept", AGGREGATED)).await;
     let etag = first.header("etag").to_owned();
     assert_eq!(etag.len(), 130);
-    let again = c.send(ask("GET", "/apis").header("accept", AGGREGATED).header("if-none-match", etag)).await;
+    let again = ask("GET", "/apis").header("accept", AGGREGATED).header("if-none-match", etag.as_str());
+    let again = c.send(again).await;
     assert_eq!((again.code, again.body.len()), (304, 0));
+    for (encoding, start) in
+        [("yaml", &b"apiVersion: apidiscovery.k8s.io/v2\n"[..]), ("vnd.kubernetes.protobuf", b"k8s\0")]
+    {
+        let wanted = AGGREGATED.replace("json", encoding);
+        let answer = c.send(ask("GET", "/apis").header("accept", wanted.as_str())).await;
+        assert_eq!((answer.code, answer.header("content-type")), (200, wanted.as_str()));
+        assert!(answer.body.starts_with(start) && answer.header("etag") == etag, "{encoding}");
+    }
     // Clients that cannot read it get the list.
     let mixed = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
     assert_eq!(c.send(ask("GET", "/apis").header("accept", mixed)).await.json()["kind"], "APIGroupList");

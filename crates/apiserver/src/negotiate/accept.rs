@@ -152,7 +152,7 @@ fn has_view(views: Views, target: Option<Target>) -> bool {
 fn has_message(views: Views, target: Option<Target>) -> bool {
     match target {
         None => views != Views::Custom,
-        Some(target) => matches!(target, Target::PartialObjectMetadata | Target::PartialObjectMetadataList),
+        Some(target) => target != Target::Table,
     }
 }
 
