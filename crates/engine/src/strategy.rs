@@ -303,6 +303,8 @@ pub struct Preparation<'a> {
     pub env: &'a Env,
     pub cache: &'a dyn Cache,
     pub user: &'a User,
+    /// Whom to warn of what is let pass.
+    pub context: &'a Context,
     pub part: Part,
     /// The kind in the version of the request; the object itself is in the storage version.
     pub requested: &'a GroupVersionKind,

@@ -266,6 +266,7 @@ impl Engine {
             env: &self.env,
             cache: &*self.cluster,
             user: &write.context.user,
+            context: write.context,
             part: write.part,
             requested: &write.served.gvk,
             claimed,

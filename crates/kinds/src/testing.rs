@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ironclad_api::{Entry, GroupResource, Object, ObjectKey, prune};
 use ironclad_client::cache::{Cache, CachedResource, Observer};
-use ironclad_engine::gate::User;
+use ironclad_engine::gate::{Context, User};
 use ironclad_engine::strategy::{Part, Preparation, Strategy};
 use ironclad_env::SimEnv;
 use jiff::Timestamp;
@@ -61,6 +61,7 @@ pub(crate) fn write(
         env: &env,
         cache: &Empty,
         user: &User::default(),
+        context: &Context::default(),
         part,
         requested: &requested,
         claimed: &|_| false,

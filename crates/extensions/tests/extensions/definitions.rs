@@ -112,6 +112,29 @@ fn a_changed_schema_holds_at_once_and_for_what_is_stored() {
 }
 
 #[test]
+fn what_a_new_rule_says_of_old_values_is_warned_of() {
+    let world = World::new();
+    world.define(widgets(json!({})));
+    world.check("create", WIDGETS, widget("a", json!({"size": 1, "note": "n"})), 201, json!({}));
+    let mut ruled = schema();
+    ruled["properties"]["spec"]["properties"]["note"]["x-kubernetes-validations"] =
+        json!([{"rule": "self == 'm'", "message": "be m"}]);
+    let patch = json!([{"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema", "value": ruled}]);
+    world.check("json-patch", &format!("{CRDS} widgets.example.com"), patch, 200, json!({}));
+    world.wait(Duration::from_millis(10));
+    let check = |spec: Value, code: u16, warnings: &[&str]| {
+        let answer = world.call("merge", "example.com/v1/widgets ns/a", json!({ "spec": spec }));
+        assert_eq!(
+            (answer.code, answer.warnings),
+            (code, warnings.iter().map(|w| (*w).to_owned()).collect())
+        );
+    };
+    check(json!({"size": 2}), 200, &[r#"spec.note: Invalid value: "n": be m"#]);
+    check(json!({"note": "o"}), 422, &[]);
+    check(json!({"note": "m"}), 200, &[]);
+}
+
+#[test]
 fn versions_are_served_side_by_side() {
     let version = |name: &str, storage: bool, more: Value| {
         let mut version = json!({"name": name, "served": true, "storage": storage, "schema": {"openAPIV3Schema": schema()}});

@@ -123,10 +123,10 @@ impl Strategy for CustomResource {
     }
 
     fn validate(&self, new: &Object, old: Option<&Object>, preparation: &Preparation<'_>) -> Vec<FieldError> {
-        match self.version(&preparation.requested.version) {
-            Some(version) => version.validate(new, old, preparation.part),
-            None => Vec::new(),
-        }
+        let Some(version) = self.version(&preparation.requested.version) else { return Vec::new() };
+        let verdict = version.validate(new, old, preparation.part);
+        verdict.ratcheted.iter().for_each(|error| preparation.context.warn(error.to_string()));
+        verdict.errors
     }
 
     fn reset_fields(&self, part: Part) -> FieldSet {
@@ -139,13 +139,7 @@ impl Strategy for CustomResource {
     }
 
     fn warnings(&self, new: &Object, old: Option<&Object>) -> Vec<String> {
-        let mut warnings = finalizers::warnings(new, old);
-        let version =
-            GroupVersion::parse(new.api_version()).and_then(|version| self.version(&version.version));
-        if let (Some(version), Some(old)) = (version, old) {
-            warnings.extend(version.ratcheted(new, old).iter().map(ToString::to_string));
-        }
-        warnings
+        finalizers::warnings(new, old)
     }
 
     fn unconditional_update(&self) -> bool {

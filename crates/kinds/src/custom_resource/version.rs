@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{scale, tree};
 use crate::definition::Scale;
 use crate::json_schema::Rules;
-use crate::validation_rules::RuleTree;
+use crate::validation_rules::{RuleTree, Verdict};
 
 pub(super) struct VersionRules {
     pub name: String,
@@ -43,7 +43,7 @@ impl VersionRules {
         self.pruned(seen).into_value()
     }
 
-    pub(super) fn validate(&self, new: &Object, old: Option<&Object>, part: Part) -> FieldErrors {
+    pub(super) fn validate(&self, new: &Object, old: Option<&Object>, part: Part) -> Verdict {
         let (new, old) = (self.seen(new), old.map(|old| self.seen(old)));
         match (old, part) {
             (Some(old), Part::Status) => self.validate_status(&new, &old),
@@ -51,7 +51,7 @@ impl VersionRules {
         }
     }
 
-    fn validate_all(&self, new: &Value, old: Option<&Value>) -> FieldErrors {
+    fn validate_all(&self, new: &Value, old: Option<&Value>) -> Verdict {
         let mut errors = match old {
             None => self.rules.check(new, None),
             Some(old) => self.rules.check_update(new, old, true, None),
@@ -62,16 +62,10 @@ impl VersionRules {
         }
         errors.extend(self.rules.embedded_errors(new, &Path::root()));
         errors.extend(self.new_duplicates(new, old));
-        if let Some(expressions) = &self.expressions {
-            match blocked(&errors) {
-                Some(blocked) => errors.push(blocked),
-                None => errors.extend(expressions.check(new, old, &Path::root()).errors),
-            }
-        }
-        errors
+        self.with_expressions(errors, new, old)
     }
 
-    fn validate_status(&self, new: &Value, old: &Value) -> FieldErrors {
+    fn validate_status(&self, new: &Value, old: &Value) -> Verdict {
         let mut errors = FieldErrors::new();
         if let (Some(rules), Some(status)) = (self.rules.property("status"), new.get("status")) {
             let old = old.get("status").unwrap_or(&Value::Null);
@@ -79,22 +73,19 @@ impl VersionRules {
         }
         errors.extend(self.scale.iter().flat_map(|paths| scale::validate_status(new, paths)));
         errors.extend(self.new_duplicates(new, Some(old)));
-        if let Some(expressions) = &self.expressions {
-            match blocked(&errors) {
-                Some(blocked) => errors.push(blocked),
-                None => errors.extend(expressions.check(new, Some(old), &Path::root()).errors),
-            }
-        }
-        errors
+        self.with_expressions(errors, new, Some(old))
     }
 
-    /// What rules say of values that have not changed.
-    pub(super) fn ratcheted(&self, new: &Object, old: &Object) -> FieldErrors {
-        let verdict = self
-            .expressions
-            .as_ref()
-            .map(|expressions| expressions.check(&self.seen(new), Some(&self.seen(old)), &Path::root()));
-        verdict.unwrap_or_default().ratcheted
+    /// The errors, and what the rules say.
+    fn with_expressions(&self, mut errors: FieldErrors, new: &Value, old: Option<&Value>) -> Verdict {
+        let Some(expressions) = &self.expressions else { return Verdict { errors, ..Verdict::default() } };
+        if let Some(blocked) = blocked(&errors) {
+            errors.push(blocked);
+            return Verdict { errors, ..Verdict::default() };
+        }
+        let verdict = expressions.check(new, old, &Path::root());
+        errors.extend(verdict.errors);
+        Verdict { errors, ..verdict }
     }
 
     /// Elements that stand twice in a set or map, unless some did before.

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use ironclad_cel::Declared;
 use serde_json::{Map, Value};
 
+pub(crate) use evaluate::Verdict;
 pub(crate) use rule::Rule;
 
 /// The keyword that holds the rules of a schema.
