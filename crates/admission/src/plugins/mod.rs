@@ -9,6 +9,7 @@ mod namespace_lifecycle;
 mod node_restriction;
 mod persistent_volume_claim_resize;
 mod pod_references;
+mod pod_resize;
 mod pod_topology_labels;
 mod policy_parameters;
 mod priority;
@@ -55,6 +56,7 @@ pub(crate) fn standard(cache: &Arc<dyn Cache>, outside: &Outside) -> Vec<Step> {
         Plain(Box::new(certificates::subject_restriction::SubjectRestriction)),
         Plain(Box::new(default_ingress_class::DefaultIngressClass)),
         Plain(Box::new(pod_topology_labels::PodTopologyLabels)),
+        Plain(Box::new(pod_resize::PodResizeValidator)),
         Waiting(Box::new(MutatingAdmissionPolicy::new(cache, authorizer))),
         Waiting(Box::new(MutatingAdmissionWebhook::new(cache, caller, authorizer))),
         // Last of those that are asked in the first round: it judges what the others made of a role.

@@ -10,7 +10,7 @@ const POD_LEVEL: [&str; 2] = ["cpu", "memory"];
 
 /// `field` is `requests` or `limits`: what runs together, or what one init container needs if that is more;
 /// the pod's own word counts before.
-pub(super) fn of_pod(pod: &Object, field: &str) -> Amounts {
+pub(in crate::plugins) fn of_pod(pod: &Object, field: &str) -> Amounts {
     let of = |container: &Value| amounts_of(container.get("resources").and_then(|all| all.get(field)));
     let mut together = Amounts::new();
     containers(pod, "containers").for_each(|container| add(&mut together, &of(container)));
@@ -32,7 +32,7 @@ pub(super) fn of_pod(pod: &Object, field: &str) -> Amounts {
     together
 }
 
-fn add(sum: &mut Amounts, more: &Amounts) {
+pub(in crate::plugins) fn add(sum: &mut Amounts, more: &Amounts) {
     for (name, amount) in more {
         *sum.entry(name.clone()).or_default() += amount;
     }

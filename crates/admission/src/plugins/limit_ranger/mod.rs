@@ -8,7 +8,7 @@
 
 mod bounds;
 mod defaults;
-mod demand;
+pub(super) mod demand;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use super::{core, forbidden, is_about};
 use crate::{Cluster, Plugin};
 
 /// Amounts by the name of their resource.
-type Amounts = BTreeMap<String, Quantity>;
+pub(super) type Amounts = BTreeMap<String, Quantity>;
 
 pub(super) struct LimitRanger;
 
@@ -101,7 +101,7 @@ fn amounts(list: Option<&BTreeMap<String, Text>>) -> Amounts {
 }
 
 /// The same out of an object's JSON.
-fn amounts_of(list: Option<&Value>) -> Amounts {
+pub(super) fn amounts_of(list: Option<&Value>) -> Amounts {
     let read = |(name, value): (&String, &Value)| Some((name.clone(), Quantity::from_json(value).ok()?));
     list.and_then(Value::as_object).into_iter().flatten().filter_map(read).collect()
 }
