@@ -23,7 +23,7 @@ const SMALL: usize = 16 * 1024;
 
 /// What the large bodies of a priority level's requests may take together. What is decoded of
 /// them is several times as large, and lives as long.
-const MAX_TOGETHER: usize = 16 * 1024 * 1024;
+const MAX_TOGETHER: usize = 8 * 1024 * 1024;
 
 /// The unit in which it is taken.
 const UNIT: usize = 1024;

@@ -2,10 +2,15 @@
 //! a few large bodies would else hold up everybody, whatever the priority.
 
 use std::future::poll_fn;
+use std::num::NonZero;
 use std::pin::pin;
+use std::sync::LazyLock;
+use std::task::Poll;
 
 use ironclad_client::{Body, Operation};
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::Semaphore;
+use tokio::task::block_in_place;
 
 use super::Asked;
 
@@ -31,7 +36,11 @@ pub fn takes_long(asked: &Asked<'_>, operation: &Operation) -> bool {
     }
 }
 
-/// Does it there, if it takes long.
+/// As many at a time as there are processors: more would only hold more in memory.
+static TURNS: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get)));
+
+/// Does it there, if it takes long. It has its turn while it works, and gives it up while it waits.
 pub async fn run<T>(takes_long: bool, work: impl Future<Output = T>) -> T {
     // Elsewhere there is but one worker, which cannot hand over its tasks.
     let can = || Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread);
@@ -39,7 +48,26 @@ pub async fn run<T>(takes_long: bool, work: impl Future<Output = T>) -> T {
         return work.await;
     }
     let mut work = pin!(work);
-    poll_fn(|context| tokio::task::block_in_place(|| work.as_mut().poll(context))).await
+    loop {
+        let turn = TURNS.acquire().await;
+        let polled = poll_fn(|context| Poll::Ready(block_in_place(|| work.as_mut().poll(context)))).await;
+        drop(turn);
+        match polled {
+            Poll::Ready(done) => return done,
+            // What it waits for wakes this task.
+            Poll::Pending => woken().await,
+        }
+    }
+}
+
+/// Waits until somebody wakes the task.
+async fn woken() {
+    let mut has_waited = false;
+    poll_fn(|_| match std::mem::replace(&mut has_waited, true) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
 }
 
 #[cfg(test)]
@@ -56,6 +84,14 @@ mod tests {
         other.await.expect("it ends");
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
         long.await.expect("it ends");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn what_waits_gives_up_its_turn_and_goes_on() {
+        let wait = || run(true, async { tokio::time::sleep(Duration::from_millis(200)).await });
+        let began = Instant::now();
+        futures::future::join_all((0..100).map(|_| wait())).await;
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }
 
     #[tokio::test]

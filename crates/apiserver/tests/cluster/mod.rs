@@ -26,6 +26,7 @@ use ironclad_engine::gate::{
 };
 use ironclad_engine::{Engine, Registry, User};
 use ironclad_env::{BoxFuture, RealEnv};
+use ironclad_kinds::flow_control;
 use ironclad_pki::bundle::{self, Bundle, Description, NodeDescription};
 use ironclad_pki::tls::{self, CertificateSlot, Trust};
 use ironclad_pki::verify::CaPool;
@@ -107,6 +108,8 @@ pub struct Setup {
     pub authorization: Vec<u8>,
     /// The only paths that anonymous requests may have; empty: all.
     pub anonymous_paths: Vec<String>,
+    /// With upstream's flow schemas and priority levels.
+    pub fairness: bool,
 }
 
 fn authorizer(text: &[u8], cache: Arc<dyn Cache>) -> Arc<dyn Authorizer> {
@@ -135,10 +138,15 @@ pub async fn start_with(setup: Setup) -> Cluster {
 
     let late = Arc::new(Late::default());
     let asked: Arc<dyn Authorizer> = late.clone();
+    let mut kinds = kinds::all(&asked);
+    if setup.fairness {
+        kinds.push(Arc::new(flow_control::FlowSchema::new()));
+        kinds.push(Arc::new(flow_control::PriorityLevelConfiguration::new()));
+    }
     let parts = ironclad_engine::Parts::new(
         env.clone(),
         MemoryStore::new(),
-        Registry::new(kinds::all(&asked)),
+        Registry::new(kinds),
         asked,
         Arc::new(NoAdmission),
     );
@@ -178,7 +186,7 @@ pub async fn start_with(setup: Setup) -> Cluster {
     let server = Server::start(config, parts).await.expect("a server");
     let bundle = open(server.address.port(), &mut serial);
     let cluster = Cluster { server, bundle, folder, engine };
-    cluster.bootstrap().await;
+    cluster.bootstrap(setup.fairness).await;
     cluster
 }
 
@@ -263,7 +271,7 @@ impl Ask {
 
 impl Cluster {
     /// The namespaces and roles that every cluster has.
-    async fn bootstrap(&self) {
+    async fn bootstrap(&self, fairness: bool) {
         let admin =
             User { name: "bootstrap".into(), groups: vec!["system:masters".into()], ..User::default() };
         let client = InProcess::new(self.engine.clone()).user(admin, "bootstrap");
@@ -274,6 +282,9 @@ impl Cluster {
             let resource = format!("{}s", gvk.kind.to_lowercase());
             let namespace = object.namespace().to_owned();
             create(&*client, &gvk.group, &gvk.version, &resource, &namespace, object).await;
+        }
+        for wanted in flow_control::bootstrap::all().into_iter().filter(|_| fairness) {
+            create(&*client, flow_control::GROUP, "v1", wanted.resource, "", wanted.object).await;
         }
     }
 
