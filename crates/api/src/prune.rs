@@ -48,9 +48,7 @@ fn typed_object(fields: &mut Map<String, Value>, object: &Object) {
                 fields.remove(name);
             }
         }
-        if property.always
-            && fields.get(name).is_none_or(|value| !property.pointer && is_nil(value, property))
-        {
+        if property.always && fields.get(name).is_none_or(|value| value.is_null() && !property.pointer) {
             let zero = if property.pointer { Value::Null } else { zero_value(&property.schema) };
             fields.insert(name.to_owned(), zero);
         }
@@ -60,14 +58,6 @@ fn typed_object(fields: &mut Map<String, Value>, object: &Object) {
 /// Whether Go does not print the field: it is null, or empty and not behind a pointer.
 fn is_left_out(value: &Value, property: &Property) -> bool {
     value.is_null() || (!property.always && !property.pointer && is_empty(value, &property.schema))
-}
-
-/// Whether Go has nothing there: it stores an empty list or map as none.
-fn is_nil(value: &Value, property: &Property) -> bool {
-    match value {
-        Value::Array(_) | Value::Object(_) => is_empty(value, &property.schema),
-        value => value.is_null(),
-    }
 }
 
 /// A null element of a list or map is Go's zero value.
@@ -119,7 +109,10 @@ pub fn unknown_fields(value: &mut Value, schema: &Schema) {
         (Shape::List(items), Value::Array(elements)) => {
             elements.iter_mut().for_each(|value| unknown_fields(value, items));
         }
-        _ => {}
+        (Shape::Json | Shape::Raw | Shape::Union(_), _) => {}
+        (Shape::Object(object), _) if object.preserve_unknown => {}
+        // What is not of its type has no fields that the schema declares.
+        (_, value) => hollow_out(value),
     }
 }
 
@@ -146,6 +139,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_of_its_type_keeps_no_fields() {
+        let schema = structural::resource(&json!({"type": "object", "properties": {"spec": {
+            "type": "object", "properties": {
+                "text": {"type": "string"},
+                "list": {"type": "array", "items": {"type": "integer"}},
+                "map": {"type": "object", "additionalProperties": {"type": "integer"}},
+                "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+                "either": {"x-kubernetes-int-or-string": true}}}}}));
+        let check = |spec: Value, want: Value, unknown: &[&str]| {
+            let mut value = json!({ "spec": spec });
+            let unknown: Vec<String> = unknown.iter().map(|field| format!("spec.{field}")).collect();
+            assert_eq!(crate::schema::check::unknown_fields(&value, &schema), unknown, "{spec}");
+            unknown_fields(&mut value, &schema);
+            assert_eq!(value["spec"], want, "{spec}");
+        };
+        check(json!({"text": {"a": 1}}), json!({"text": {}}), &["text.a"]);
+        check(json!({"text": [{"a": 1}, 2, "x"]}), json!({"text": [{}, 2, "x"]}), &["text[0].a"]);
+        check(json!({"list": {"a": 1}}), json!({"list": {}}), &["list.a"]);
+        check(json!({"list": [{"a": 1}]}), json!({"list": [{}]}), &["list[0].a"]);
+        check(json!({"map": [{"a": 1}]}), json!({"map": [{}]}), &["map[0].a"]);
+        check(json!({"free": [{"a": 1}]}), json!({"free": [{"a": 1}]}), &[]);
+        check(json!({"either": {"a": 1}, "text": null}), json!({"either": {}, "text": null}), &["either.a"]);
+    }
+
+    #[test]
     fn built_in_kinds_are_printed_as_go_prints_them() {
         check(
             ("", "Pod"),
@@ -159,7 +177,7 @@ mod tests {
         check(
             ("rbac.authorization.k8s.io", "ClusterRole"),
             json!({"metadata": {"name": "x", "labels": {}, "annotations": {"a": null},
-                "creationTimestamp": "2020-01-01T01:00:00.5+01:00"}, "rules": []}),
+                "creationTimestamp": "2020-01-01T01:00:00.5+01:00"}}),
             json!({"metadata": {"name": "x", "annotations": {"a": ""},
                 "creationTimestamp": "2020-01-01T00:00:00Z"}, "rules": null}),
         );

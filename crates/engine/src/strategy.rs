@@ -365,7 +365,7 @@ pub trait Strategy: Send + Sync + 'static {
         }
     }
 
-    /// Texts for the `Warning` header.
+    /// Texts for the `Warning` header of writes of the object itself.
     fn warnings(&self, _new: &Object, _old: Option<&Object>) -> Vec<String> {
         Vec::new()
     }

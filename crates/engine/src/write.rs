@@ -231,7 +231,10 @@ impl Engine {
         if !errors.is_empty() {
             return Err(write.invalid(new, &errors));
         }
-        write.strategy().warnings(new, before).into_iter().for_each(|text| write.context.warn(text));
+        // As upstream: who writes a part of an object is not told of the rest.
+        if write.part == Part::Main {
+            write.strategy().warnings(new, before).into_iter().for_each(|text| write.context.warn(text));
+        }
         Ok(())
     }
 

@@ -86,7 +86,7 @@ fn validate_contents(map: &core::ConfigMap) -> Vec<FieldError> {
         size += value.0.len();
     }
     if size > MAX_SIZE {
-        errors.push(FieldError::too_long(&Path::new(""), MAX_SIZE));
+        errors.push(FieldError::too_long(&Path::new("[]"), MAX_SIZE));
     }
     errors
 }

@@ -119,9 +119,7 @@ fn validate_address(address: &core::EndpointAddress, path: &Path) -> Vec<FieldEr
         let faults = validation::name::subdomain(node, false);
         errors.extend(validation::invalid_each(&path.child("nodeName"), node, faults));
     }
-    if errors.is_empty() {
-        errors.extend(validate_reachable(&address.ip, &ip));
-    }
+    errors.extend(validate_reachable(&address.ip, &ip));
     errors
 }
 
@@ -156,6 +154,20 @@ fn validate_port(port: &core::EndpointPort, needs_name: bool, path: &Path) -> Ve
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+
+    #[test]
+    fn what_is_no_address_is_told_twice_as_upstream_does() {
+        let kind = Endpoints::new();
+        let new = json!({"metadata": {"name": "e"}, "subsets": [{"addresses": [{"ip": "x"}]}]});
+        crate::testing::check_create(
+            &kind,
+            new,
+            &[
+                "subsets[0].addresses[0].ip: Invalid value: \"x\": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
+                "subsets[0].addresses[0].ip: Invalid value: \"x\": must be a valid IP address",
+            ],
+        );
+    }
 
     #[test]
     fn who_uses_endpoints_is_told_of_slices() {

@@ -66,7 +66,10 @@ impl<'a> Checker<'a> {
             (Shape::Object(object), Value::Object(fields)) => self.object(fields, object, schema)?,
             (Shape::Map(values), Value::Object(fields)) => self.map(fields, values)?,
             (Shape::List(items), Value::Array(elements)) => self.list(elements, items)?,
-            _ if !self.typed => {}
+            (Shape::Union(_), _) if !self.typed => {}
+            (Shape::Object(object), _) if !self.typed && object.preserve_unknown => {}
+            // What is not of its type has no fields that the schema declares.
+            (_, value) if !self.typed => self.hollow(value),
             (Shape::Union(members), value) => self.union(value, members)?,
             (Shape::IntOrString, value) => self.int_or_string(value)?,
             (Shape::Quantity, value) => {

@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::{Current, Write};
 use crate::strategy::SchemaRef;
 
-/// The body's kind and version must be those of the path.
+/// The body's kind and version must be those of the path. Upstream decodes what it knows, which must then convert,
+/// and compares versions afterwards.
 pub(crate) fn kind_of_body(
     actual: &GroupVersionKind,
     want: &GroupVersionKind,
@@ -18,6 +19,12 @@ pub(crate) fn kind_of_body(
     value: &Value,
     body: &[u8],
 ) -> Result<(), Status> {
+    let is_builtin = matches!(schema, SchemaRef::Builtin(_));
+    let converts = actual.kind == want.kind
+        && (actual.group == want.group || Catalog::builtin().by_gvk(actual).is_some());
+    if is_builtin && !converts {
+        return Err(json::bad_body(Some(actual), &want.kind, not_of_kind(actual, want), body));
+    }
     if actual.group != want.group || actual.version != want.version {
         let (actual, want) = (actual.group_version(), want.group_version());
         let text = format!(
@@ -28,13 +35,10 @@ pub(crate) fn kind_of_body(
     if actual.kind == want.kind {
         return Ok(());
     }
-    if let SchemaRef::Custom(_) = schema {
-        let detail = format!("must be {}", want.kind);
-        let error = FieldError::invalid(&Path::new("kind"), &*actual.kind, detail);
-        let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-        return Err(Status::invalid(&want.group_kind(), name, &[error]));
-    }
-    Err(json::bad_body(Some(actual), &want.kind, not_of_kind(actual, want), body))
+    let detail = format!("must be {}", want.kind);
+    let error = FieldError::invalid(&Path::new("kind"), &*actual.kind, detail);
+    let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    Err(Status::invalid(&want.group_kind(), name, &[error]))
 }
 
 /// Why one kind is not decoded as another.

@@ -77,6 +77,20 @@ fn bad_bodies_are_refused_in_upstreams_words() {
     );
     check(
         "v1/configmaps ns/",
+        r#"{"apiVersion":"apps/v1","kind":"ConfigMap","metadata":{"name":"a"}}"#,
+        400,
+        "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: no kind \"ConfigMap\" is registered for \
+         version \"apps/v1\" in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
+    );
+    check(
+        "v1/configmaps ns/",
+        r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a"}}"#,
+        400,
+        "Deployment in version \"v1\" cannot be handled as a ConfigMap: converting (v1.Deployment) to \
+         (core.ConfigMap): unknown conversion",
+    );
+    check(
+        "v1/configmaps ns/",
         r#"{"apiVersion":"v1","kind":"Foo","metadata":{"name":"a"}}"#,
         400,
         "Foo in version \"v1\" cannot be handled as a ConfigMap: no kind \"Foo\" is registered for version \"v1\" in \

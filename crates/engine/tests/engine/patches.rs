@@ -44,6 +44,47 @@ fn a_patch_without_effect_writes_nothing() {
 }
 
 #[test]
+fn what_a_patch_makes_must_be_of_the_kind_and_convert_to_its_type() {
+    let world = World::new();
+    world.check("create", "v1/configmaps ns/", config_map("a", json!({"k": "1"})), 201, json!({}));
+    let check = |verb: &str, body: Value, code: u16, end: &str| {
+        let answer = world.call(verb, "v1/configmaps ns/a", body, &Call::manager("ann"));
+        let message = answer.body["message"].as_str().unwrap_or_default();
+        assert_eq!((answer.code, message.ends_with(end)), (code, true), "{}", answer.body);
+    };
+    let scheme = "in scheme \"pkg/api/legacyscheme/scheme.go:30\"";
+    check(
+        "merge",
+        json!({"kind": "Foo"}),
+        422,
+        &format!(": no kind \"Foo\" is registered for version \"v1\" {scheme}"),
+    );
+    check(
+        "json-patch",
+        json!([{"op": "replace", "path": "/apiVersion", "value": "apps/v1"}]),
+        422,
+        &format!(": no kind \"ConfigMap\" is registered for version \"apps/v1\" {scheme}"),
+    );
+    check(
+        "merge",
+        json!({"kind": "Status"}),
+        422,
+        ": converting (v1.Status) to (core.ConfigMap): unknown conversion",
+    );
+    check("merge", json!({"kind": null}), 200, "");
+    check("strategic", json!({"kind": "Foo"}), 200, "");
+    let mut applied = config_map("a", json!({}));
+    applied["binaryData"] = json!({"b": "YQ="});
+    check(
+        "apply",
+        applied,
+        500,
+        "failed to convert new object (/a; /v1, Kind=ConfigMap) to proper version: unable to convert unstructured \
+         object to /v1, Kind=ConfigMap: error decoding from json: illegal base64 data at input byte 3",
+    );
+}
+
+#[test]
 fn patches_that_do_not_fit_are_refused() {
     let world = World::new();
     world.check("create", "v1/configmaps ns/", config_map("a", json!({"k": "1"})), 201, json!({}));

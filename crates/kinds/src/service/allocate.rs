@@ -46,12 +46,12 @@ pub(super) fn carry_over(new: &mut core::Service, old: &core::Service) {
         new.ip_families = None;
         new.ip_family_policy = None;
     }
-    match (needs_node_ports(old), needs_node_ports(new)) {
-        (true, true) => carry_node_ports(new, old),
-        (true, false) if node_ports(old) == node_ports(new) => {
-            new.ports.iter_mut().flatten().for_each(|port| port.node_port = None);
-        }
-        _ => {}
+    // A balancer that is to get no more node ports keeps those it has.
+    let may_have_node_ports = |spec: &core::ServiceSpec| is(spec, &["LoadBalancer", "NodePort"]);
+    if needs_node_ports(old) && needs_node_ports(new) {
+        carry_node_ports(new, old);
+    } else if may_have_node_ports(old) && !may_have_node_ports(new) && node_ports(old) == node_ports(new) {
+        new.ports.iter_mut().flatten().for_each(|port| port.node_port = None);
     }
     match (needs_health_check_port(old), needs_health_check_port(new)) {
         (true, true) => {
@@ -299,7 +299,30 @@ fn nth(network: &IpNet, index: u64) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+
+    #[test]
+    fn node_ports_are_given_back_when_the_type_has_none() {
+        let service = |spec: &Value| -> core::Service {
+            serde_json::from_value(json!({ "spec": spec })).expect("a service")
+        };
+        let check = |new: Value, want: Option<i32>| {
+            let old = service(&json!({"type": "LoadBalancer", "ports": [{"port": 80, "nodePort": 30080}]}));
+            let mut changed = service(&new);
+            carry_over(&mut changed, &old);
+            let ports = changed.spec.and_then(|spec| spec.ports).unwrap_or_default();
+            assert_eq!(ports.first().and_then(|port| port.node_port), want, "{new}");
+        };
+        let (same, none) = (json!([{"port": 80, "nodePort": 30080}]), json!([{"port": 80}]));
+        let no_more = |ports: &Value| json!({"type": "LoadBalancer", "allocateLoadBalancerNodePorts": false, "ports": ports});
+        check(json!({"type": "LoadBalancer", "ports": none}), Some(30080));
+        check(json!({"type": "NodePort", "ports": same}), Some(30080));
+        check(json!({"type": "ClusterIP", "ports": same}), None);
+        check(no_more(&same), Some(30080));
+        check(no_more(&none), None);
+    }
 
     #[test]
     fn addresses_are_counted_from_the_first_usable_one() {

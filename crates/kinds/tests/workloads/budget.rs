@@ -100,7 +100,8 @@ fn evictions_come_in_their_old_version_too() {
     };
     let wrong = "the API version in the data (policy/v2) does not match the expected API version (policy/v1)";
     world.check_error("create", "v1/pods ns/a eviction", of("policy/v2", "Eviction"), 400, wrong);
-    let wrong = "the API version in the data (policy/v1beta1) does not match the expected API version (policy/v1)";
+    let wrong = "Other in version \"v1beta1\" cannot be handled as a Eviction: no kind \"Other\" is registered for \
+                 version \"policy/v1beta1\" in scheme \"pkg/api/legacyscheme/scheme.go:30\"";
     world.check_error("create", "v1/pods ns/a eviction", of("policy/v1beta1", "Other"), 400, wrong);
     let old = of("policy/v1beta1", "Eviction");
     world.check("create", "v1/pods ns/a eviction", old, 201, json!({"status": "Success"}));
