@@ -49,9 +49,10 @@ const MAX_HEADER_LIST: u32 = 64 * 1024;
 /// A Go client puts every watch on one connection.
 const MAX_STREAMS: u32 = 1000;
 
-/// What a client may send before we read it: per stream and together. Upstream's is the same per stream.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// What a client may send before we read it: per stream and together. Less than upstream's: bodies of requests that
+/// wait their turn lie here, outside of what their priority level may hold.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// What may wait to be sent on one stream.
 const SEND_BUFFER: usize = 64 * 1024;
