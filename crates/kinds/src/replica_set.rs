@@ -83,7 +83,9 @@ impl Strategy for ReplicaSet {
         }
         let mut errors = workload::not_negative(new, "spec", &["replicas", "minReadySeconds"]);
         errors.extend(workload::selector_and_template(new, old));
-        errors.extend(old.into_iter().flat_map(|old| workload::immutable(new, old, "selector", "*LabelSelector")));
+        errors.extend(
+            old.into_iter().flat_map(|old| workload::immutable(new, old, "selector", "*LabelSelector")),
+        );
         errors
     }
 

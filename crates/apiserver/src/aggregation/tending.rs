@@ -218,7 +218,9 @@ async fn ask(
     };
     let located = aggregation.locate(remote, &user, path.to_owned());
     let location = located.map_err(|error| match error {
-        Unreachable::Trust(why) | Unreachable::Service(why) | Unreachable::User(why) => Failed { url: String::new(), why },
+        Unreachable::Trust(why) | Unreachable::Service(why) | Unreachable::User(why) => {
+            Failed { url: String::new(), why }
+        }
     })?;
     let url = location.to_string();
     let failed = |why: String| Failed { url: url.clone(), why };
