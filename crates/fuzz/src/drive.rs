@@ -10,7 +10,7 @@ use crate::{Target, corpus};
 
 /// No input may take longer, in a build without optimisation on a busy machine. What takes
 /// milliseconds when it is right takes minutes when its work grows with the square of its input.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An input that a target does not bear.
 #[derive(Debug)]
