@@ -176,6 +176,9 @@ fn scheduling_gates(new: &Object, old: &Object) -> Vec<FieldError> {
 
 /// Everything else stays as it was, but for what may still steer a gated pod.
 fn other_fields(new: &Object, old: &Object) -> Vec<FieldError> {
+    if new.0.get("spec") == old.0.get("spec") {
+        return Vec::new();
+    }
     let spec = |pod: &'_ Object| pod.0.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
     let (mut new, old) = (spec(new), spec(old));
     let mut errors = Vec::new();
