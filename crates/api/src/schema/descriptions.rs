@@ -6,24 +6,32 @@ use std::collections::HashMap;
 
 const TEXT: &str = include_str!("../../data/descriptions.txt");
 
-/// Descriptions by `(definition, property)`; the property of the definition's own is empty.
+/// What such a text says, by `(definition, property)`.
+pub(crate) type ByProperty = HashMap<(&'static str, &'static str), &'static str>;
+
+/// Indexes a text whose lines are `= DEFINITION` and, of the definition above them, `PROPERTY TEXT`.
+pub(crate) fn by_property(text: &'static str) -> ByProperty {
+    let mut definition = "";
+    let lines = text.lines().filter_map(|line| {
+        if let Some(name) = line.strip_prefix("= ") {
+            definition = name;
+            return None;
+        }
+        let (property, text) = line.split_once(' ')?;
+        Some(((definition, property), text))
+    });
+    lines.collect()
+}
+
+/// Descriptions; the property of a definition's own is empty.
 pub struct Descriptions {
-    lines: HashMap<(&'static str, &'static str), &'static str>,
+    lines: ByProperty,
 }
 
 impl Descriptions {
     /// Indexes all descriptions. Drop it when the document is made.
     pub fn read() -> Self {
-        let mut lines = HashMap::with_capacity(4096);
-        let mut definition = "";
-        for line in TEXT.lines() {
-            if let Some(name) = line.strip_prefix("= ") {
-                definition = name;
-            } else if let Some((property, text)) = line.split_once(' ') {
-                lines.insert((definition, property), text);
-            }
-        }
-        Self { lines }
+        Self { lines: by_property(TEXT) }
     }
 
     /// The description of a definition (`property` empty) or of one of its properties.
