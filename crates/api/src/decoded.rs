@@ -35,12 +35,15 @@ impl Slot {
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
-        let kept = self.0.lock().clone();
-        if let Some(form) = kept {
+        // Held while it is decoded: whom the same change woke waits for the one who came first.
+        let mut kept = self.0.lock();
+        if let Some(form) = kept.clone() {
             return form.downcast::<T>().ok();
         }
         let form: Arc<T> = Arc::new(crate::typed::from_slice(json).ok()?);
-        *self.0.lock() = Some(form.clone());
+        *kept = Some(form.clone());
+        // What is forgotten may be this very form.
+        drop(kept);
         let forgotten = LATEST.lock().keep(self.clone(), json.len());
         forgotten.iter().for_each(|slot| drop(slot.0.lock().take()));
         Some(form)

@@ -68,9 +68,8 @@ pub(crate) async fn keep_zone(env: Env, api: Api, config: Arc<AgentConfig>) {
     let path = DnsOptions::of(&config).zone_file;
     let changed = Arc::new(Notify::new());
     services::observe(&api, &changed);
-    let mut pause = GATHER;
     loop {
-        env.sleep(pause).await;
+        env.sleep(GATHER).await;
         let begun = env.elapsed();
         let (services, slices) = services::objects(&api);
         let file = path.clone();
@@ -80,7 +79,7 @@ pub(crate) async fn keep_zone(env: Env, api: Api, config: Arc<AgentConfig>) {
             env.sleep(RETRY).await;
             continue;
         }
-        pause = services::rest(GATHER, env.elapsed().saturating_sub(begun));
+        env.sleep(services::rest(env.elapsed().saturating_sub(begun))).await;
         changed.notified().await;
     }
 }

@@ -82,7 +82,11 @@ pub(crate) async fn keep(env: Env, nodes: Arc<dyn Cache>, own: String) {
                     unreachable = elsewhere;
                     applied = Some((wanted, now));
                 }
-                Err(error) => tracing::warn!(%error, "routes to other nodes are not as they should be"),
+                Err(error) => {
+                    // It may have been done in part.
+                    applied = None;
+                    tracing::warn!(%error, "routes to other nodes are not as they should be");
+                }
             }
         }
         // Whether a change or the time woke it makes no difference.

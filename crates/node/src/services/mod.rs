@@ -57,9 +57,9 @@ pub(crate) fn observe(api: &Api, notify: &Arc<Notify>) {
     api.services.observe(&resources, Arc::new(Waker(notify.clone())));
 }
 
-/// How long to gather changes after a round that took so long.
-pub(crate) fn rest(at_least: Duration, took: Duration) -> Duration {
-    at_least.max(took * REST)
+/// How long to do nothing after a round that took so long.
+pub(crate) fn rest(took: Duration) -> Duration {
+    took * REST
 }
 
 /// Keeps the tables as the objects say. To be called once these have been listed: what is in the tables from before
@@ -71,16 +71,15 @@ pub(crate) async fn run(env: Env, api: Api, config: Arc<AgentConfig>) {
     let changed = Arc::new(Notify::new());
     observe(&api, &changed);
     api.own.observe(&[api::nodes().group_resource()], Arc::new(Waker(changed.clone())));
-    let mut pause = GATHER;
     loop {
-        env.sleep(pause).await;
+        env.sleep(GATHER).await;
         let begun = env.elapsed();
         let (services, slices) = objects(&api);
         let facts = NodeFacts { zone: zone(&api, &facts.name), ..facts.clone() };
         let plan = plan(&services, &slices, &facts);
         health.set(&plan.health_checks);
         worker.plan(plan);
-        pause = rest(GATHER, env.elapsed().saturating_sub(begun));
+        env.sleep(rest(env.elapsed().saturating_sub(begun))).await;
         changed.notified().await;
     }
 }

@@ -19,7 +19,7 @@ use crate::plugin::Plugin;
 pub use default_preemption::DefaultPreemption;
 pub use scheduling_gates::SchedulingGates;
 
-/// Upstream's default plugins, its order and weights.
+/// Upstream's default plugins, its order and weights, but those for volumes and dynamic resources.
 pub const ALL: &[&dyn Plugin] = &[
     &SchedulingGates,
     &node_unschedulable::NodeUnschedulable,

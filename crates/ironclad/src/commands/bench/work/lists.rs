@@ -33,7 +33,7 @@ pub async fn list(bench: Arc<Bench>) -> Result<Vec<Figures>, Status> {
 }
 
 async fn list_whole(bench: &Bench, client: usize) -> Result<(), Status> {
-    let path = format!("/api/v1/namespaces/{}/{}", bench.cluster.namespace, bench.kind.resource().resource);
+    let path = format!("/api/v1/namespaces/{}/{}", bench.cluster.namespace, bench.kind.plural());
     let response = bench.cluster.client(client).send(Method::GET, &path, None).await?;
     let code = response.status();
     let mut body = response.into_body();

@@ -46,7 +46,7 @@ pub async fn watch(bench: Arc<Bench>) -> Result<Vec<Figures>, Status> {
     let before = bench.servers.now();
     let began = bench.env.elapsed();
     let mut latencies = Vec::with_capacity(CHANGES * bench.watchers);
-    // From 1: the map is made with step 0, and a patch that changes nothing is no event.
+    // From 1: the object is made with step 0, and a patch that changes nothing is no event.
     for change in 1..=CHANGES {
         let sent = bench.env.elapsed();
         bench.patch(change, NAME.into(), change).await?;
