@@ -101,8 +101,6 @@ impl Gauges {
                 *longest = took.max(*longest);
             }
         }
-        self.together.reset();
-        self.longest.reset();
         for (queue, (together, longest)) in sums {
             self.together.with_label_values(&[queue]).set(together.as_secs_f64());
             self.longest.with_label_values(&[queue]).set(longest.as_secs_f64());
@@ -118,8 +116,10 @@ impl Collector for Gauges {
     fn collect(&self) -> Vec<MetricFamily> {
         // Nobody is kept alive by being looked at for longer than this.
         let all: Vec<Arc<Unfinished>> = ALL.lock().iter().filter_map(Weak::upgrade).collect();
-        self.set(&all);
-        [self.together.collect(), self.longest.collect()].concat()
+        // Scrapes may overlap: each has gauges of its own.
+        let gauges = Self::new();
+        gauges.set(&all);
+        [gauges.together.collect(), gauges.longest.collect()].concat()
     }
 }
 

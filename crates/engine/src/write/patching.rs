@@ -65,15 +65,25 @@ pub(crate) fn patched(
     let decoded =
         json::decode(&patch.body).map_err(|error| Status::bad_request(format!("{prefix}{error}")))?;
     let mut strict: Vec<String> = decoded.duplicate_errors().collect();
-    if patch.kind == PatchKind::Json {
-        let operations = JsonPatch::from_value(decoded.value.clone())?;
+    let operations = match patch.kind {
+        PatchKind::Json => Some(JsonPatch::from_value(decoded.value.clone())?),
+        _ => None,
+    };
+    if let Some(operations) = &operations {
         strict = strict.iter().map(|error| format!("json patch {error}")).collect();
         strict.extend(operations.unknown_fields());
     }
-    let mut value = outcome(patch.kind, &decoded.value, live, view.schema)?;
+    // The live object with the patch applied.
+    let outcome = || match (&operations, patch.kind) {
+        (Some(operations), _) => operations.apply(live),
+        (None, PatchKind::Merge) => patch::merge_patch(live, &decoded.value),
+        (None, PatchKind::Strategic) => patch::strategic(live, &decoded.value, view.schema),
+        (None, _) => Err(PatchError::Failed("apply is no patch of this kind".into())),
+    };
+    let mut value = outcome()?;
     let refuse = |why: &str| {
         // What errors quote: the patch as Go prints it, or the patched document, made once more.
-        let proposed = match (patch.kind, outcome(patch.kind, &decoded.value, live, view.schema)) {
+        let proposed = match (patch.kind, outcome()) {
             (PatchKind::Strategic, _) | (_, Err(_)) => go_value(&decoded.value),
             (_, Ok(patched)) => String::from_utf8_lossy(&json::encode(&patched)).into_owned(),
         };
@@ -94,16 +104,6 @@ pub(crate) fn patched(
     let mut object = shape::object(value);
     object.set_type(view.kind);
     Ok(object)
-}
-
-/// The live object with the patch applied.
-fn outcome(kind: PatchKind, patch: &Value, live: &Value, schema: &SchemaRef) -> Result<Value, PatchError> {
-    match kind {
-        PatchKind::Json => JsonPatch::from_value(patch.clone())?.apply(live),
-        PatchKind::Merge => patch::merge_patch(live, patch),
-        PatchKind::Strategic => patch::strategic(live, patch, schema),
-        PatchKind::Apply => Err(PatchError::Failed("apply is no patch of this kind".into())),
-    }
 }
 
 /// Server-side apply; `live` is `None` where there is nothing yet.

@@ -2,6 +2,7 @@
 //! Source: <https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#deviceclass>
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use ironclad_api::field::{FieldError, FieldErrors, Path};
 use ironclad_cel::{CompileError, Declared, Environment, Estimate, Program, Sizes, Type};
@@ -42,6 +43,9 @@ fn expression(text: &str, path: &Path) -> Option<FieldError> {
     }
 }
 
+static ENVIRONMENT: LazyLock<Environment> =
+    LazyLock::new(|| Environment::new().bindings().variable("device", Type::Object(device().into())));
+
 enum Refusal {
     Invalid(String),
     /// What upstream takes for a fault of its own.
@@ -49,8 +53,7 @@ enum Refusal {
 }
 
 fn compile(text: &str) -> Result<Program, Refusal> {
-    let environment = Environment::new().bindings().variable("device", Type::Object(device().into()));
-    let program = environment.compile(text).map_err(|error| match error {
+    let program = ENVIRONMENT.compile(text).map_err(|error| match error {
         CompileError::Issues(_) => Refusal::Invalid(error.to_string()),
         CompileError::Instantiation(_) => Refusal::Fault(error.to_string()),
     })?;

@@ -100,11 +100,10 @@ impl Access {
             FieldError::invalid(&path.child(field), value, detail)
         };
         let mut errors = Vec::new();
-        let non_resource = go_form::compact("*NonResourceAttributes", &spec.non_resource_attributes);
         match (&spec.resource_attributes, &spec.non_resource_attributes) {
             (Some(_), Some(_)) => {
                 let detail = "cannot be specified in combination with resourceAttributes";
-                errors.push(invalid("nonResourceAttributes", non_resource.clone(), detail));
+                errors.push(invalid("nonResourceAttributes", shown(spec), detail));
             }
             (None, None) => {
                 let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
@@ -120,7 +119,7 @@ impl Access {
         errors.extend(spec.resource_attributes.iter().flat_map(selectors::validate));
         errors.extend(self.validate_metadata(review));
         if self.of == Of::LocalSubject {
-            errors.extend(validate_local(review, spec, non_resource));
+            errors.extend(validate_local(review, spec));
         }
         errors
     }
@@ -138,11 +137,11 @@ impl Access {
     }
 }
 
-fn validate_local(
-    review: &Object,
-    spec: &SubjectAccessReviewSpec,
-    non_resource: BadValue,
-) -> Vec<FieldError> {
+fn shown(spec: &SubjectAccessReviewSpec) -> BadValue {
+    go_form::compact("*NonResourceAttributes", &spec.non_resource_attributes)
+}
+
+fn validate_local(review: &Object, spec: &SubjectAccessReviewSpec) -> Vec<FieldError> {
     let mut errors = Vec::new();
     if let Some(attributes) = &spec.resource_attributes {
         let namespace = attributes.namespace.as_deref().unwrap_or_default();
@@ -153,7 +152,7 @@ fn validate_local(
     }
     if spec.non_resource_attributes.is_some() {
         let path = Path::new("spec.nonResourceAttributes");
-        errors.push(FieldError::invalid(&path, non_resource, "disallowed on this kind of request"));
+        errors.push(FieldError::invalid(&path, shown(spec), "disallowed on this kind of request"));
     }
     errors
 }

@@ -40,7 +40,7 @@ fn one(point: &LoadBalancerIngress, stored: &[&str], path: &Path) -> Vec<FieldEr
     if let Some(host) = point.hostname.as_deref().filter(|host| !host.is_empty()) {
         let path = path.child("hostname");
         let faults = validation::name::subdomain(host, false);
-        errors.extend(faults.into_iter().map(|fault| FieldError::invalid(&path, host, fault)));
+        errors.extend(validation::invalid_each(&path, host, faults));
         if validation::ip::parse_ip(host).is_some() {
             errors.push(FieldError::invalid(&path, host, "must be a DNS name, not an IP address"));
         }

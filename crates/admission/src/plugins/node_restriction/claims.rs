@@ -3,7 +3,7 @@
 use ironclad_api::{Object, Status};
 use ironclad_engine::gate::AdmissionOperation;
 
-use super::{Asked, name_of};
+use super::Asked;
 
 /// What it may say.
 const OWN: [&str; 4] = ["capacity", "conditions", "allocatedResources", "allocatedResourceStatuses"];
@@ -14,7 +14,7 @@ pub(super) fn check(asked: &Asked<'_>) -> Result<(), Status> {
         return Err(asked.refused("may only update PVC status"));
     }
     if request.operation != AdmissionOperation::Update {
-        return Err(asked.refused(format!("unexpected operation \"{}\"", name_of(request.operation))));
+        return Err(asked.refused(format!("unexpected operation \"{}\"", request.operation.as_str())));
     }
     let (Some(old), Some(new)) = (request.old, asked.object()) else { return Ok(()) };
     asked.demand(rest(old) == rest(new), || {

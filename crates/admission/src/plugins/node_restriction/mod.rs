@@ -113,15 +113,6 @@ impl Asked<'_> {
     }
 }
 
-fn name_of(operation: AdmissionOperation) -> &'static str {
-    match operation {
-        AdmissionOperation::Create => "CREATE",
-        AdmissionOperation::Update => "UPDATE",
-        AdmissionOperation::Delete => "DELETE",
-        AdmissionOperation::Connect => "CONNECT",
-    }
-}
-
 fn named_as_node(asked: &Asked<'_>, otherwise: &str) -> Result<(), Status> {
     asked.demand(asked.name() == asked.node, || otherwise.to_owned())
 }

@@ -5,7 +5,7 @@ use ironclad_api::{Object, ObjectKey, Status};
 use ironclad_engine::gate::AdmissionOperation;
 use serde_json::{Value, json};
 
-use super::{Asked, core, name_of};
+use super::{Asked, core};
 use crate::plugins::pod_references;
 
 const MIRROR: &str = "kubernetes.io/config.mirror";
@@ -20,7 +20,7 @@ pub(super) fn check(asked: &Asked<'_>) -> Result<(), Status> {
         }),
         ("", operation) => Err(asked.refused(format!(
             "unexpected operation \"{}\", node \"{node}\" can only create and delete mirror pods",
-            name_of(operation)
+            operation.as_str()
         ))),
         ("status", AdmissionOperation::Update) => status(asked),
         ("eviction", AdmissionOperation::Create) => {
@@ -30,9 +30,9 @@ pub(super) fn check(asked: &Asked<'_>) -> Result<(), Status> {
             })
         }
         ("status", operation) => {
-            Err(asked.refused(format!("unexpected operation \"{}\"", name_of(operation))))
+            Err(asked.refused(format!("unexpected operation \"{}\"", operation.as_str())))
         }
-        ("eviction", operation) => Err(asked.refused(format!("unexpected operation {}", name_of(operation)))),
+        ("eviction", operation) => Err(asked.refused(format!("unexpected operation {}", operation.as_str()))),
         (other, _) => Err(asked.refused(format!(
             "unexpected pod subresource \"{other}\", only 'status' and 'eviction' are allowed"
         ))),
