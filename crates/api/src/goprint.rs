@@ -64,6 +64,14 @@ pub fn json(value: &Value) -> String {
     out
 }
 
+/// A JSON object of these members, in their order, behind a prefix.
+pub(crate) fn json_object<'a>(prefix: &str, members: impl Iterator<Item = (&'a str, &'a Value)>) -> String {
+    let mut out = String::with_capacity(64);
+    out.push_str(prefix);
+    push_members(&mut out, members);
+    out
+}
+
 /// A JSON value as Go's `%v` prints the plain types; lists and objects as JSON.
 pub fn plain(value: &Value) -> String {
     match value {
@@ -88,16 +96,20 @@ fn push_json(out: &mut String, value: &Value) {
             out.push(']');
         }
         Value::Object(fields) => {
-            out.push('{');
-            for (i, (name, field)) in in_gos_order(fields).enumerate() {
-                separate(out, i);
-                push_json_string(out, name);
-                out.push(':');
-                push_json(out, field);
-            }
-            out.push('}');
+            push_members(out, in_gos_order(fields).map(|(name, field)| (name.as_str(), field)));
         }
     }
+}
+
+fn push_members<'a>(out: &mut String, members: impl Iterator<Item = (&'a str, &'a Value)>) {
+    out.push('{');
+    for (i, (name, field)) in members.enumerate() {
+        separate(out, i);
+        push_json_string(out, name);
+        out.push(':');
+        push_json(out, field);
+    }
+    out.push('}');
 }
 
 /// The members of an object: sorted, but for a label selector's, which is the one type that most refusals of a

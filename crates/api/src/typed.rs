@@ -3,22 +3,23 @@
 //! Go has a zero time, which it writes as `null`; the types here have times that must be there. An
 //! object whose conditions were written without one decodes with Go's zero time in its place.
 //!
-//! Documents decode without their managed fields: nobody who reads types looks at them, and as trees they are the
+//! Objects decode without their managed fields: nobody who reads types looks at them, and as trees they are the
 //! largest part of most objects.
 
 use std::ops::Range;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapDeserializer;
+use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
+use serde::{Deserialize, forward_to_deserialize_any};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Error, Map, Value};
 
 /// The times that the types require.
 const REQUIRED_TIMES: [&str; 2] = ["lastTransitionTime", "lastObservedTime"];
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
 /// Decodes a document. Fields that the type lacks are dropped, and `metadata.managedFields` are.
-pub(crate) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
+pub(crate) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     match managed_fields(json) {
         Some(range) => {
             let (before, after) = (json.get(..range.start), json.get(range.end..));
@@ -28,7 +29,7 @@ pub(crate) fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_js
     }
 }
 
-fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
+fn decode<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(json).or_else(|_| from_map(serde_json::from_slice(json)?))
 }
 
@@ -50,14 +51,80 @@ fn managed_fields(json: &[u8]) -> Option<Range<usize>> {
     Some(start..start + value.len())
 }
 
-/// Decodes an object's tree.
-pub(crate) fn from_tree<T: DeserializeOwned>(tree: &Map<String, Value>) -> Result<T, serde_json::Error> {
-    let fields = tree.iter().map(|(name, value)| (name.as_str(), value));
-    T::deserialize(serde::de::value::MapDeserializer::new(fields))
-        .or_else(|_: serde_json::Error| from_map(tree.clone()))
+/// Decodes an object's tree. Fields that the type lacks are dropped, and `metadata.managedFields` are.
+pub(crate) fn from_tree<T: DeserializeOwned>(tree: &Map<String, Value>) -> Result<T, Error> {
+    let members = tree.iter().map(|(name, value)| match value {
+        Value::Object(metadata) if name == "metadata" => (name.as_str(), Member::Metadata(metadata)),
+        value => (name.as_str(), Member::Other(value)),
+    });
+    T::deserialize(MapDeserializer::new(members)).or_else(|_: Error| from_map(tree.clone()))
 }
 
-fn from_map<T: DeserializeOwned>(mut tree: Map<String, Value>) -> Result<T, serde_json::Error> {
+/// A member of an object.
+#[derive(Clone, Copy)]
+enum Member<'a> {
+    Metadata(&'a Map<String, Value>),
+    Other(&'a Value),
+}
+
+impl<'de> IntoDeserializer<'de, Error> for Member<'de> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Member<'de> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self {
+            Self::Metadata(metadata) => {
+                let kept = metadata.iter().filter(|(name, _)| *name != "managedFields");
+                visitor.visit_map(MapDeserializer::new(kept.map(|(name, value)| (name.as_str(), value))))
+            }
+            Self::Other(value) => value.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self {
+            Self::Metadata(_) => visitor.visit_some(self),
+            Self::Other(value) => value.deserialize_option(visitor),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match self {
+            Self::Metadata(_) => visitor.visit_newtype_struct(self),
+            Self::Other(value) => value.deserialize_newtype_struct(name, visitor),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match self {
+            Self::Metadata(_) => self.deserialize_any(visitor),
+            Self::Other(value) => value.deserialize_enum(name, variants, visitor),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
+        tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+fn from_map<T: DeserializeOwned>(mut tree: Map<String, Value>) -> Result<T, Error> {
     fill_times(&mut tree);
     serde_json::from_value(Value::Object(tree))
 }
@@ -97,6 +164,13 @@ mod tests {
         let check = |what: &str, metadata: Value| {
             let mut document = json!({"metadata": metadata, "data": {"managedFields": "kept"}});
             let read: Value = from_slice(document.to_string().as_bytes()).expect("a document");
+            let read_tree: Value = from_tree(document.as_object().expect("an object")).expect("an object");
+            if let Some(metadata) = document.pointer("/metadata").filter(|metadata| metadata.is_object()) {
+                let mut untracked = metadata.clone();
+                untracked.as_object_mut().expect("an object").remove("managedFields");
+                assert_eq!(read_tree["metadata"], untracked, "{what}");
+            }
+            assert_eq!(read_tree["data"], document["data"], "{what}");
             if let Some(fields) = document.pointer_mut("/metadata/managedFields") {
                 *fields = Value::Null;
             }

@@ -108,6 +108,14 @@ impl<'a> MapType<'a> {
         self.declared(name).map(|property| &property.schema).or(self.others)
     }
 
+    /// A field as a path element, and its schema. `None` if the schema does not declare it.
+    pub(super) fn element(&self, name: &str) -> Option<(PathElement, &'a Schema)> {
+        match self.declared(name) {
+            Some(property) => Some((PathElement::Field(property.name.clone()), &property.schema)),
+            None => self.others.map(|schema| (PathElement::field(name), schema)),
+        }
+    }
+
     /// The declared property of that name.
     pub(super) fn declared(&self, name: &str) -> Option<&'a Property> {
         self.fields.and_then(|object| object.property(name))
@@ -131,14 +139,12 @@ impl List<'_> {
             _ => return Err("associative list with keys may not have non-map elements".to_owned()),
         };
         let properties = self.items.object();
-        let present: Vec<(Box<str>, Value)> = keys
-            .iter()
-            .filter_map(|key| {
-                let default = || properties?.property(key)?.implied_default();
-                let value = fields.get(key.as_ref()).cloned().or_else(default)?;
-                Some((key.as_ref().into(), value))
-            })
-            .collect();
+        let mut present = Vec::with_capacity(keys.len());
+        present.extend(keys.iter().filter_map(|key| {
+            let default = || properties?.property(key)?.implied_default();
+            let value = fields.get(key.as_ref()).cloned().or_else(default)?;
+            Some((key.clone(), value))
+        }));
         if present.is_empty() {
             let keys: Vec<String> = keys.iter().map(|key| crate::goprint::quote(key)).collect();
             return Err(format!(

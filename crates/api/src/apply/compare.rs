@@ -1,7 +1,7 @@
-//! What changed between two objects, as three sets of paths.
+//! What changed between two objects, as sets of paths.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
 
@@ -10,35 +10,30 @@ use super::field_set::FieldSet;
 use super::path::PathElement;
 use crate::schema::Schema;
 
-/// The difference of two objects. No path is in two of the sets.
+/// The difference of two objects.
 #[derive(Debug, Default)]
 pub(super) struct Comparison {
+    /// What is new or has another value.
+    pub(super) changed: FieldSet,
     pub(super) removed: FieldSet,
-    pub(super) modified: FieldSet,
-    pub(super) added: FieldSet,
     /// What is asked for again for each manager.
-    changed: OnceCell<FieldSet>,
     taken: OnceCell<FieldSet>,
 }
 
 impl Comparison {
     /// The comparison without the fields that this request may not change.
-    pub(super) fn without(self, reset: &FieldSet) -> Self {
-        Self {
-            removed: self.removed.recursive_difference(reset),
-            modified: self.modified.recursive_difference(reset),
-            added: self.added.recursive_difference(reset),
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn changed(&self) -> &FieldSet {
-        self.changed.get_or_init(|| self.modified.union(&self.added))
+    pub(super) fn without(mut self, reset: &FieldSet) -> Self {
+        self.changed.subtract_trees(reset);
+        self.removed.subtract_trees(reset);
+        self
     }
 
     /// What its owners lose.
     pub(super) fn taken(&self) -> &FieldSet {
-        self.taken.get_or_init(|| self.changed().union(&self.removed))
+        match self.removed.is_empty() {
+            true => &self.changed,
+            false => self.taken.get_or_init(|| self.changed.union(&self.removed)),
+        }
     }
 }
 
@@ -51,9 +46,8 @@ pub(super) fn compare(old: &Value, new: &Value, schema: &Schema) -> Comparison {
 #[derive(Clone, Copy, PartialEq)]
 enum Change {
     None,
+    Changed,
     Removed,
-    Modified,
-    Added,
 }
 
 impl Change {
@@ -61,8 +55,7 @@ impl Change {
     fn of_leaf(old: Option<&Value>, new: Option<&Value>) -> Self {
         match (old, new) {
             (Some(old), Some(new)) if equal(old, new) => Self::None,
-            (Some(_), Some(_)) => Self::Modified,
-            (None, _) => Self::Added,
+            (_, Some(_)) => Self::Changed,
             (_, None) => Self::Removed,
         }
     }
@@ -70,7 +63,7 @@ impl Change {
     /// Of a map or list that came or went, beside what happened to its contents.
     fn of_container(old: Option<&Value>, new: Option<&Value>) -> Self {
         match (old, new) {
-            (None, _) => Self::Added,
+            (None, _) => Self::Changed,
             (_, None) => Self::Removed,
             _ => Self::None,
         }
@@ -86,23 +79,16 @@ struct Outcome {
 impl Comparison {
     fn add(&mut self, element: PathElement, outcome: Outcome) {
         let Outcome { itself, below } = outcome;
-        let sets = [
-            (&mut self.removed, below.removed, Change::Removed),
-            (&mut self.modified, below.modified, Change::Modified),
-            (&mut self.added, below.added, Change::Added),
-        ];
-        for (set, below, change) in sets {
-            if itself == change || !below.is_empty() {
-                set.push(element.clone(), itself == change, below);
-            }
+        if itself == Change::Removed || !below.removed.is_empty() {
+            self.removed.push(element.clone(), itself == Change::Removed, below.removed);
         }
+        self.changed.push(element, itself == Change::Changed, below.changed);
     }
 
     fn union(self, other: Self) -> Self {
         Self {
+            changed: self.changed.union(&other.changed),
             removed: self.removed.union(&other.removed),
-            modified: self.modified.union(&other.modified),
-            added: self.added.union(&other.added),
             ..Self::default()
         }
     }
@@ -152,8 +138,8 @@ fn maps(map: MapType<'_>, old: Option<&Fields>, new: Option<&Fields>) -> Compari
         if old == new {
             return;
         }
-        if let Some(schema) = map.field(name) {
-            result.add(PathElement::field(name), between(schema, old, new));
+        if let Some((element, schema)) = map.element(name) {
+            result.add(element, between(schema, old, new));
         }
     };
     // Both are sorted, and so are the sets that come of it.
@@ -173,56 +159,82 @@ fn maps(map: MapType<'_>, old: Option<&Fields>, new: Option<&Fields>) -> Compari
 
 fn lists(list: List<'_>, old: &[Value], new: &[Value]) -> Comparison {
     let mut result = Comparison::default();
-    let (old, mut new) = (by_element(list, old), by_element(list, new));
-    for (element, old) in old {
-        let new = new.remove(&element).unwrap_or_default();
-        elements(&mut result, list, element, &old, &new);
+    let mut old = by_element(list, old).into_iter().peekable();
+    let mut new = by_element(list, new).into_iter().peekable();
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (Some(old), Some(new)) => old.element.cmp(&new.element),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return result,
+        };
+        let of_old = if order.is_le() { old.next() } else { None };
+        let of_new = if order.is_ge() { new.next() } else { None };
+        elements(&mut result, list, of_old, of_new);
     }
-    for (element, new) in new {
-        elements(&mut result, list, element, &[], &new);
-    }
-    result
 }
 
 /// Compares the elements with one key. Several of them count as one atomic value, which
 /// comes or goes beside the single one that takes or had its place.
-fn elements(result: &mut Comparison, list: List<'_>, element: PathElement, old: &[&Value], new: &[&Value]) {
-    let several = match (old.len(), new.len()) {
-        (0..=1, 0..=1) => Change::None,
-        (2.., 2..) if old.len() == new.len() && old.iter().zip(new).all(|(a, b)| equal(a, b)) => return,
-        (2.., 2..) => Change::Modified,
-        (2.., _) => Change::Removed,
-        (_, 2..) => Change::Added,
+fn elements(result: &mut Comparison, list: List<'_>, old: Option<Same<'_>>, new: Option<Same<'_>>) {
+    let (single_old, single_new) = (Same::single(&old), Same::single(&new));
+    let several = match (&old, &new) {
+        (Some(old), Some(new)) if old.are_several() && new.are_several() => match old.equal(new) {
+            true => return,
+            false => Change::Changed,
+        },
+        (_, Some(new)) if new.are_several() => Change::Changed,
+        (Some(old), _) if old.are_several() => Change::Removed,
+        _ => Change::None,
     };
+    let Some(Same { element, .. }) = new.or(old) else { return };
     if several != Change::None {
         result.add(element.clone(), Outcome { itself: several, below: Comparison::default() });
     }
-    let (old, new) = (only(old), only(new));
-    if several != Change::Modified && (old.is_some() || new.is_some()) {
-        result.add(element, between(list.items, old, new));
+    if single_old.is_some() || single_new.is_some() {
+        result.add(element, between(list.items, single_old, single_new));
     }
 }
 
-/// The value that stands alone.
-fn only<'v>(values: &[&'v Value]) -> Option<&'v Value> {
-    match values {
-        [value] => Some(value),
-        _ => None,
+/// The elements of a list that have one key.
+struct Same<'v> {
+    element: PathElement,
+    first: &'v Value,
+    others: Vec<&'v Value>,
+}
+
+impl<'v> Same<'v> {
+    fn are_several(&self) -> bool {
+        !self.others.is_empty()
     }
+
+    /// The value that stands alone.
+    fn single(same: &Option<Self>) -> Option<&'v Value> {
+        same.as_ref().filter(|same| !same.are_several()).map(|same| same.first)
+    }
+
+    fn equal(&self, other: &Self) -> bool {
+        let others = || self.others.iter().zip(&other.others).all(|(a, b)| equal(a, b));
+        self.others.len() == other.others.len() && equal(self.first, other.first) && others()
+    }
+}
+
+/// The elements of a list sorted by their key, those that have none left out.
+fn by_element<'v>(list: List<'_>, items: &'v [Value]) -> Vec<Same<'v>> {
+    let same = |first| Some(Same { element: list.element(first).ok()?, first, others: Vec::new() });
+    let mut elements: Vec<Same<'_>> = items.iter().filter_map(same).collect();
+    elements.sort_by(|a, b| a.element.cmp(&b.element));
+    elements.dedup_by(|next, first| {
+        let same = next.element == first.element;
+        if same {
+            first.others.push(next.first);
+        }
+        same
+    });
+    elements
 }
 
 type Fields = Map<String, Value>;
-
-/// The elements of a list by their key, those that have none left out.
-pub(super) fn by_element<'v>(list: List<'_>, items: &'v [Value]) -> BTreeMap<PathElement, Vec<&'v Value>> {
-    let mut elements: BTreeMap<PathElement, Vec<&Value>> = BTreeMap::new();
-    for item in items {
-        if let Ok(element) = list.element(item) {
-            elements.entry(element).or_default().push(item);
-        }
-    }
-    elements
-}
 
 pub(super) fn items(value: Option<&Value>) -> &[Value] {
     value.and_then(Value::as_array).map_or(&[], Vec::as_slice)

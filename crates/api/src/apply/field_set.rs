@@ -137,10 +137,32 @@ impl FieldSet {
 
     /// Takes out what is in `other`, as [`Self::difference`] does.
     pub(super) fn subtract(&mut self, other: &Self) {
-        let mut has_empty = false;
-        let mut take = |node: &mut Node, taken: &Node| {
+        self.take_out(other, |node, taken| {
             node.member &= !taken.member;
             node.below.subtract(&taken.below);
+        });
+    }
+
+    /// What is here and neither it nor a parent of it is in `other`.
+    pub fn recursive_difference(&self, other: &Self) -> Self {
+        let mut result = self.clone();
+        result.subtract_trees(other);
+        result
+    }
+
+    /// Takes out what is in `other` with all that is below it.
+    pub(super) fn subtract_trees(&mut self, other: &Self) {
+        self.take_out(other, |node, taken| match taken.member {
+            true => (node.member, node.below) = (false, Self::new()),
+            false => node.below.subtract_trees(&taken.below),
+        });
+    }
+
+    /// Has `take` change the nodes that `other` has too.
+    fn take_out(&mut self, other: &Self, take: impl Fn(&mut Node, &Node)) {
+        let mut has_empty = false;
+        let mut take = |node: &mut Node, taken: &Node| {
+            take(node, taken);
             has_empty |= node.is_empty();
         };
         // The shorter side is looked up in the other.
@@ -151,28 +173,13 @@ impl FieldSet {
         } else {
             for taken in &other.nodes {
                 let found = self.nodes.binary_search_by(|node| node.element.cmp(&taken.element));
-                found
-                    .ok()
-                    .and_then(|at| self.nodes.get_mut(at))
-                    .into_iter()
-                    .for_each(|node| take(node, taken));
+                let node = found.ok().and_then(|at| self.nodes.get_mut(at));
+                node.into_iter().for_each(|node| take(node, taken));
             }
         }
         if has_empty {
             self.nodes.retain(|node| !node.is_empty());
         }
-    }
-
-    /// What is here and neither it nor a parent of it is in `other`.
-    pub fn recursive_difference(&self, other: &Self) -> Self {
-        self.join(other, |a, b| {
-            let a = a?;
-            match b {
-                None => Some(a.clone()),
-                Some(b) if b.member => None,
-                Some(b) => Some(a.with(a.member, a.below.recursive_difference(&b.below))),
-            }
-        })
     }
 
     /// Walks both sorted lists together; `combine` gets the nodes of one element.
@@ -234,15 +241,15 @@ impl FieldSet {
 
     /// The tree as `fieldsV1` has it: `{"f:spec":{".":{},"f:replicas":{}}}`.
     pub fn to_fields_v1(&self) -> Value {
-        let mut fields = Map::new();
-        for node in &self.nodes {
-            let mut below = node.below.to_fields_v1();
-            if let (true, false, Value::Object(below)) = (node.member, node.below.is_empty(), &mut below) {
-                below.insert(".".to_owned(), Value::Object(Map::new()));
-            }
-            fields.insert(node.element.to_key(), below);
-        }
-        Value::Object(fields)
+        self.to_fields_v1_of(false)
+    }
+
+    /// The same of a set below a node, which may be a member itself.
+    fn to_fields_v1_of(&self, member: bool) -> Value {
+        let itself = (member && !self.is_empty()).then(|| (".".to_owned(), Value::Object(Map::new())));
+        let below =
+            self.nodes.iter().map(|node| (node.element.to_key(), node.below.to_fields_v1_of(node.member)));
+        Value::Object(itself.into_iter().chain(below).collect())
     }
 
     /// Reads `fieldsV1`. Elements of an unknown kind are dropped, with what is below them.

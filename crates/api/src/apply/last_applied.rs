@@ -34,7 +34,7 @@ fn applied_client_side(request: &Request<'_>) -> Option<FieldSet> {
     validate(&applied, request.schema).ok()?;
     let changes = compare(&applied, request.live, request.schema);
     let fields = field_set(&applied, request.schema);
-    Some(fields.difference(&changes.modified).difference(&changes.added).difference(&changes.removed))
+    Some(fields.difference(&changes.changed).difference(&changes.removed))
 }
 
 fn annotation(object: &Value) -> Option<&str> {

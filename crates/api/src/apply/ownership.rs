@@ -133,7 +133,8 @@ pub(super) fn update(
     let mut changes = Changes::between(old, new, schema, reset, manager.api_version, versions);
     let mut managed = reconciled(managed, versions);
     take(&mut managed, &mut changes)?;
-    let own = changes.here.changed().difference(&NEVER_OWNED);
+    let mut own = changes.here.changed;
+    own.subtract(&NEVER_OWNED);
     if !own.is_empty() {
         let id = ManagerId::new(manager.name, Operation::Update, manager.api_version, manager.subresource);
         let fields = match managed.remove(&id) {

@@ -6,15 +6,16 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::goprint;
+use crate::gvk::Name;
 use crate::patch::go_value;
 
 /// How a child is chosen in its parent (structured-merge-diff's PathElement).
 #[derive(Clone, Debug)]
 pub enum PathElement {
     /// A field of an object.
-    Field(Box<str>),
+    Field(Name),
     /// The element of a list whose key fields have these values, sorted by name.
-    Key(Box<[(Box<str>, Value)]>),
+    Key(Box<[(Name, Value)]>),
     /// The element of a set of scalars.
     Value(Value),
     /// The element of a list by its place.
@@ -34,12 +35,11 @@ pub enum PathError {
 
 impl PathElement {
     pub fn field(name: &str) -> Self {
-        Self::Field(name.into())
+        Self::Field(Name::Owned(name.to_owned()))
     }
 
     /// A list element's key, whatever the order of its fields.
-    pub fn key(fields: impl IntoIterator<Item = (Box<str>, Value)>) -> Self {
-        let mut fields: Vec<_> = fields.into_iter().collect();
+    pub fn key(mut fields: Vec<(Name, Value)>) -> Self {
         fields.sort_by(|a, b| a.0.cmp(&b.0));
         Self::Key(fields.into())
     }
@@ -58,7 +58,7 @@ impl PathElement {
             "v" => Some(Self::Value(json(content)?)),
             "k" => {
                 let fields: Map<String, Value> = json(content)?;
-                Some(Self::key(fields.into_iter().map(|(name, value)| (name.into(), value))))
+                Some(Self::key(fields.into_iter().map(|(name, value)| (name.into(), value)).collect()))
             }
             "i" => {
                 let index =
@@ -72,13 +72,12 @@ impl PathElement {
     /// The form that stands in `fieldsV1`.
     pub fn to_key(&self) -> String {
         match self {
-            Self::Field(name) => format!("f:{name}"),
+            Self::Field(name) => ["f:", name].concat(),
             Self::Key(fields) => {
-                let fields: Map<String, Value> =
-                    fields.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
-                format!("k:{}", goprint::json(&Value::Object(fields)))
+                let fields = fields.iter().map(|(name, value)| (name.as_ref(), value));
+                goprint::json_object("k:", fields)
             }
-            Self::Value(value) => format!("v:{}", goprint::json(value)),
+            Self::Value(value) => ["v:", &goprint::json(value)].concat(),
             Self::Index(index) => format!("i:{index}"),
         }
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Manager;
 use super::atom::{Atom, atom};
-use super::compare::{Comparison, equal};
+use super::compare::equal;
 use super::conflict::{ApplyError, Conflict};
 use super::field_set::FieldSet;
 use super::last_applied;
@@ -176,7 +176,7 @@ fn take_from_others(
     let mut changes = Changes::between(live, object, schema, reset, manager.api_version, versions);
     let mut conflicts = Vec::new();
     for (id, owned) in managed.iter() {
-        let Some(changed) = changes.of(&owned.api_version)?.map(Comparison::changed) else { continue };
+        let Some(changed) = changes.of(&owned.api_version)?.map(|changes| &changes.changed) else { continue };
         if !matches!(&owned.fields, Fields::Raw(fields) if !changed.meets_fields_v1(fields)) {
             let taken = owned.fields.set().intersection(changed).paths();
             conflicts.extend(taken.into_iter().map(|path| Conflict { manager: id.clone(), path }));

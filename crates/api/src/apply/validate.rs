@@ -165,10 +165,10 @@ fn is_atomic_list(list: List<'_>) -> bool {
 }
 
 fn field_of(map: MapType<'_>, name: &str, value: &Value) -> Option<(PathElement, bool, FieldSet)> {
-    let schema = map.field(name)?;
+    let (element, schema) = map.element(name)?;
     let is_empty = value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
     let member = is_leaf(value, schema) || is_empty || map.declared(name).is_none();
-    Some((PathElement::field(name), member, field_set(value, schema)))
+    Some((element, member, field_set(value, schema)))
 }
 
 /// Elements that stand twice in the list are owned as one, without what is below them.

@@ -19,7 +19,7 @@ pub(super) fn resized(new: &Object, old: &Object) -> Vec<FieldError> {
         return vec![FieldError::forbidden(&Path::root(), "windows pods cannot be resized")];
     }
     let path = Path::new("spec");
-    let mut errors = rules::changed_pod(&typed(new), &typed(old));
+    let mut errors = rules::changed_pod(&typed(new), || typed(old));
     let class = match old.str_at(&["status", "qosClass"]) {
         "" => qos::class(old),
         class => class,

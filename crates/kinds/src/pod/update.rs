@@ -34,11 +34,14 @@ pub(super) fn created(pod: &Object) -> Vec<FieldError> {
 }
 
 pub(super) fn updated(new: &Object, old: &Object) -> Vec<FieldError> {
-    // A pod stored before a default existed has it now.
-    let mut stored = old.clone();
-    defaults::pod(&mut stored);
-    let old = &stored;
-    let mut errors = rules::changed_pod(&typed(new), &typed(old));
+    // A pod stored before a default existed has it now; a spec that stays as it was has them all.
+    let stored = (new.0.get("spec") != old.0.get("spec")).then(|| {
+        let mut stored = old.clone();
+        defaults::pod(&mut stored);
+        stored
+    });
+    let old = stored.as_ref().unwrap_or(old);
+    let mut errors = rules::changed_pod(&typed(new), || typed(old));
     errors.extend(annotations(new, old));
     match spec_change(new, old) {
         Ok(more) => errors.extend(more),
@@ -302,7 +305,7 @@ pub(super) fn ephemeral_containers(new: &Object, old: &Object) -> Vec<FieldError
         let detail = "static pods do not support ephemeral containers";
         return vec![FieldError::forbidden(&Path::root(), detail)];
     }
-    let mut errors = rules::changed_pod(&typed(new), &typed(old));
+    let mut errors = rules::changed_pod(&typed(new), || typed(old));
     errors.extend(annotations(new, old));
     let path = Path::new("spec").child("ephemeralContainers");
     let all = list(new, "ephemeralContainers").iter();

@@ -62,9 +62,9 @@ pub(crate) fn pod(pod: &core::Pod) -> Errors {
     errors
 }
 
-/// What is wrong with a changed pod and was not before.
-pub(crate) fn changed_pod(new: &core::Pod, old: &core::Pod) -> Errors {
-    new_errors(pod(new), || pod(old))
+/// What is wrong with a changed pod and was not before; `old` is asked only if something is.
+pub(crate) fn changed_pod(new: &core::Pod, old: impl FnOnce() -> core::Pod) -> Errors {
+    new_errors(pod(new), || pod(&old()))
 }
 
 /// The template at `path`.

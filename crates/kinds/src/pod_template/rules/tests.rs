@@ -747,6 +747,6 @@ fn an_update_is_not_told_of_what_was_wrong_before() {
     let bad = pod_with(json!({"hostname": "A"}));
     let worse = pod_with(json!({"hostname": "A", "subdomain": "B.c"}));
     assert!(!pod(&bad).is_empty());
-    assert_eq!(changed_pod(&bad, &bad), []);
-    assert_eq!(changed_pod(&worse, &bad).len(), 1);
+    assert_eq!(changed_pod(&bad, || bad.clone()), []);
+    assert_eq!(changed_pod(&worse, || bad.clone()).len(), 1);
 }
