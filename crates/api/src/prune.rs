@@ -39,19 +39,14 @@ pub fn as_typed(value: &mut Value, schema: &Schema) {
 }
 
 fn typed_object(fields: &mut Map<String, Value>, object: &Object) {
-    fields.retain(|name, _| object.property(name).is_some());
-    for property in &object.properties {
-        let name = property.name.as_ref();
-        if let Some(value) = fields.get_mut(name) {
-            as_typed(value, &property.schema);
-            if is_left_out(value, property) {
-                fields.remove(name);
-            }
-        }
-        if property.always && fields.get(name).is_none_or(|value| value.is_null() && !property.pointer) {
-            let zero = if property.pointer { Value::Null } else { zero_value(&property.schema) };
-            fields.insert(name.to_owned(), zero);
-        }
+    fields.retain(|name, value| {
+        let Some(property) = object.property(name) else { return false };
+        as_typed(value, &property.schema);
+        !is_left_out(value, property)
+    });
+    for property in object.always() {
+        let zero = || if property.pointer { Value::Null } else { zero_value(&property.schema) };
+        fields.entry(property.name.as_ref()).or_insert_with(zero);
     }
 }
 
@@ -97,7 +92,7 @@ pub fn unknown_fields(value: &mut Value, schema: &Schema) {
                 let unknown = fields.iter_mut().filter(|(name, _)| is_unknown(name));
                 unknown.for_each(|(_, value)| hollow_out(value));
             }
-            for property in &object.properties {
+            for property in object.properties() {
                 if let Some(value) = fields.get_mut(property.name.as_ref()) {
                     unknown_fields(value, &property.schema);
                 }

@@ -109,7 +109,7 @@ fn properties_know_their_go_and_protobuf_form() {
 fn every_property_but_type_meta_has_a_protobuf_number() {
     for definition in Catalog::builtin().definitions() {
         let Some(object) = definition.schema.object() else { continue };
-        for property in &object.properties {
+        for property in object.properties() {
             let numbered = property.protobuf[0] != 0;
             let expected = property.embedded_in != "TypeMeta" && has_messages(&definition.name);
             assert_eq!(numbered, expected, "{} {}", definition.name, property.name);

@@ -1,6 +1,6 @@
 //! What the parts of a pod's create and patch cost: `cargo run --release -p ironclad-kinds --example parts`.
 //!
-//! Prints microseconds per operation on one thread, with nothing else running: the floor that a profile of a
+//! With `create` or `patch` it does only those, for a profile. Prints microseconds per operation on one thread, with nothing else running: the floor that a profile of a
 //! server is held against. The pod is the one of `ironclad bench --kind pod`.
 
 use std::hint::black_box;
@@ -63,6 +63,15 @@ fn report<T>(what: &str, mut part: impl FnMut() -> T) {
 
 fn main() {
     let strategy: Arc<dyn Strategy> = Arc::new(Pod::new());
+    let only = std::env::args().nth(1);
+    if only.is_none() {
+        each_part(strategy.as_ref());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(engine(strategy, only.as_deref()));
+}
+
+fn each_part(strategy: &dyn Strategy) {
     let SchemaRef::Builtin(schema) = &strategy.spec().versions[0].schema else { return };
     let text = pod("pod-00000");
     let decoded = || json::decode(text.as_bytes()).expect("a pod").value;
@@ -93,11 +102,9 @@ fn main() {
     report("copy", || whole.clone());
     report("decode into a type", || whole.to_typed::<core::Pod>().expect("a pod"));
     report("encode", || codec::encode(&whole));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(engine(strategy));
 }
 
-async fn engine(strategy: Arc<dyn Strategy>) {
+async fn engine(strategy: Arc<dyn Strategy>, only: Option<&str>) {
     let registry = Registry::new([strategy]);
     let parts = Parts::new(RealEnv::shared(), MemoryStore::new(), registry, Arc::new(Open), Arc::new(Open));
     let engine = Engine::start(parts).await.expect("starts");
@@ -114,8 +121,9 @@ async fn engine(strategy: Arc<dyn Strategy>) {
         call(String::new(), Operation::Create(body, WriteOptions::default())).await;
     }
     println!("{:<44} {:>8.2} µs", "create", start.elapsed().as_secs_f64() * 1e6 / f64::from(TIMES));
+    let patched = if only == Some("create") { 0 } else { TIMES };
     let start = Instant::now();
-    for n in 0..TIMES {
+    for n in 0..patched {
         let body = format!(r#"{{"metadata":{{"annotations":{{"n":"{n}"}}}}}}"#).into();
         let patch = Patch { kind: PatchKind::Merge, body };
         call(format!("pod-{n:05}"), Operation::Patch(patch, WriteOptions::default())).await;

@@ -81,7 +81,7 @@ pub(super) fn atom<'a>(schema: &'a Schema, value: Option<&Value>) -> Atom<'a> {
 
 /// Objects without declared properties are free-form, as OpenAPI has it.
 fn is_open(object: &Object) -> bool {
-    object.preserve_unknown || object.properties.is_empty()
+    object.preserve_unknown || object.properties().is_empty()
 }
 
 fn list_kind(schema: &Schema) -> ListKind<'_> {

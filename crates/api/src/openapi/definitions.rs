@@ -155,16 +155,16 @@ impl Definitions {
 
     fn object(&mut self, definition: &str, object: &'static Object) -> Map<String, Value> {
         let mut keywords = as_map(json!({ "type": "object" }));
-        if object.properties.is_empty() {
+        if object.properties().is_empty() {
             return keywords;
         }
         let properties: Map<String, Value> = object
-            .properties
+            .properties()
             .iter()
             .map(|property| (property.name.to_string(), self.property(definition, property)))
             .collect();
         keywords.insert("properties".to_owned(), Value::Object(properties));
-        let required: Vec<&str> = object.properties.iter().filter(|p| p.required).map(|p| &*p.name).collect();
+        let required: Vec<&str> = object.properties().iter().filter(|p| p.required).map(|p| &*p.name).collect();
         if !required.is_empty() {
             keywords.insert("required".to_owned(), json!(required));
         }

@@ -32,7 +32,7 @@ pub(super) fn message(
         let Ok(number) = u16::try_from(number) else { continue };
         let mut path = prefix.to_vec();
         path.push(number);
-        let mut below = schema.properties.iter().filter(|property| property.protobuf.starts_with(&path));
+        let mut below = schema.properties().iter().filter(|property| property.protobuf.starts_with(&path));
         match below.clone().find(|property| ends_at(property, path.len())) {
             Some(found) => property(found, value, out, depth)?,
             None if path.len() < INLINED && below.next().is_some() => {

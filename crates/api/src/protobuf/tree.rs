@@ -33,13 +33,13 @@ pub(super) fn message(
 /// `level` deep.
 fn numbered(
     schema: &Object,
-    places: &[u16],
+    places: &[u32],
     level: usize,
     members: Option<&Map<String, Value>>,
     out: &mut Writer,
 ) -> Result<(), EncodeError> {
-    let property_at = |place: &u16| schema.properties.get(usize::from(*place));
-    let number = |place: &u16, level: usize| {
+    let property_at = |place: &u32| schema.properties().get(*place as usize);
+    let number = |place: &u32, level: usize| {
         property_at(place).and_then(|property| property.protobuf.get(level).copied()).unwrap_or(0)
     };
     for group in places.chunk_by(|a, b| number(a, level) == number(b, level)) {

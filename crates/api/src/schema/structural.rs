@@ -90,7 +90,7 @@ fn object(keywords: &Map<String, Value>) -> Shape {
         return Shape::Map(Box::new(Schema { nullable: true, hollow: true, ..Schema::default() }));
     }
     let required = strings(keywords, "required");
-    let mut properties: Vec<Property> = keywords
+    let properties: Vec<Property> = keywords
         .get("properties")
         .and_then(Value::as_object)
         .into_iter()
@@ -102,14 +102,8 @@ fn object(keywords: &Map<String, Value>) -> Shape {
             ..Property::default()
         })
         .collect();
-    properties.sort_by(|a, b| a.name.cmp(&b.name));
     let preserve_unknown = open || is_true(keywords, PRESERVE);
-    Shape::Object(Box::new(Object {
-        properties,
-        preserve_unknown,
-        hollow_unknown: open,
-        ..Object::default()
-    }))
+    Shape::Object(Box::new(Object { preserve_unknown, hollow_unknown: open, ..Object::sorted(properties) }))
 }
 
 fn topology(keywords: &Map<String, Value>) -> Option<Topology> {
@@ -131,14 +125,16 @@ fn topology(keywords: &Map<String, Value>) -> Option<Topology> {
 fn add_type_meta(schema: &mut Schema) {
     let Shape::Object(object) = &mut schema.shape else { return };
     let metadata = Catalog::builtin().id(OBJECT_META).map_or(Shape::Raw, Shape::Ref);
+    let mut properties = object.properties().to_vec();
     for (name, shape) in [("apiVersion", Shape::String), ("kind", Shape::String), ("metadata", metadata)] {
-        let given = object.properties.iter_mut().find(|property| property.name == name);
+        let given = properties.iter_mut().find(|property| property.name == name);
         let default = given.and_then(|property| property.schema.default.take());
-        object.properties.retain(|property| property.name != name);
+        properties.retain(|property| property.name != name);
         let schema = Schema { default, ..Schema::of(shape) };
-        object.properties.push(Property { name: Name::Borrowed(name), schema, ..Property::default() });
+        properties.push(Property { name: Name::Borrowed(name), schema, ..Property::default() });
     }
-    object.properties.sort_by(|a, b| a.name.cmp(&b.name));
+    let (preserve_unknown, hollow_unknown) = (object.preserve_unknown, object.hollow_unknown);
+    **object = Object { preserve_unknown, hollow_unknown, ..Object::sorted(properties) };
 }
 
 fn is_true(keywords: &Map<String, Value>, name: &str) -> bool {

@@ -13,8 +13,7 @@ pub fn zero_value(schema: &Schema) -> Value {
         Shape::Quantity => Value::from("0"),
         Shape::Boolean => Value::from(false),
         Shape::Object(object) => {
-            let printed = object.properties.iter().filter(|property| property.always);
-            let fields = printed.map(|property| {
+            let fields = object.always().map(|property| {
                 let value = if property.pointer { Value::Null } else { zero_value(&property.schema) };
                 (property.name.clone().into_owned(), value)
             });

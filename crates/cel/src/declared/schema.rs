@@ -33,10 +33,10 @@ fn plain(name: &str, shape: Shape, min_size: i64) -> Declared {
 fn inline(schema: &Schema, name: &str, within: &mut Vec<DefinitionId>) -> Declared {
     let of = plain;
     match &schema.resolve().shape {
-        Json::Object(object) if object.properties.is_empty() => of("dyn", Shape::Dyn, 2),
+        Json::Object(object) if object.properties().is_empty() => of("dyn", Shape::Dyn, 2),
         Json::Object(object) => {
             let fields: BTreeMap<_, _> = object
-                .properties
+                .properties()
                 .iter()
                 .map(|property| {
                     let place = format!("{name}.{}", property.name);

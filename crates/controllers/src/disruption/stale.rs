@@ -27,7 +27,11 @@ impl Controller for StaleDisruptions {
     }
 
     fn watches(&self) -> Vec<Watch> {
-        vec![Watch::itself(PODS.group_resource())]
+        // Few pods were ever marked: the others need not be decoded to see it.
+        vec![Watch::new(PODS.group_resource(), |change, _| {
+            let marked = change.new.as_ref().filter(|pod| pod.mentions(TARGET));
+            marked.map(|pod| pod.key.clone()).into_iter().collect()
+        })]
     }
 
     fn reconcile(&self, view: &View<'_>, key: &ObjectKey, now: Timestamp) -> Plan {

@@ -54,9 +54,10 @@ fn has_container(spec: &core::PodSpec, name: &str) -> bool {
 
 /// A new pod's annotations and fields say the same.
 pub(crate) fn match_fields(pod: &core::Pod) -> Errors {
-    let annotations = pod.metadata.annotations.clone().unwrap_or_default();
-    let spec = pod.spec.clone().unwrap_or_default();
-    match_spec(&annotations, &spec, &Path::new("spec"))
+    match (&pod.metadata.annotations, &pod.spec) {
+        (Some(annotations), Some(spec)) => match_spec(annotations, spec, &Path::new("spec")),
+        _ => Errors::new(),
+    }
 }
 
 pub(super) fn match_spec(
