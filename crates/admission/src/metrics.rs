@@ -96,7 +96,7 @@ impl Meter {
             Phase::Admit => "admit",
             Phase::Validate => "validate",
         };
-        let labels = |rejected| [self.name, text, operation_name(operation), rejected];
+        let labels = |rejected| [self.name, text, operation.as_str(), rejected];
         let known = self.passed.get(phase as usize).and_then(|known| known.get(operation as usize));
         match known.filter(|_| !rejected) {
             Some(known) => {
@@ -120,7 +120,7 @@ impl WebhookCall<'_> {
     /// Counts it with what came of it.
     pub fn ended<T>(&self, outcome: &Result<T, Refusal>) {
         let kind = if self.mutating { "admit" } else { "validating" };
-        let operation = operation_name(self.operation);
+        let operation = self.operation.as_str();
         let (code, error) = match outcome {
             Ok(_) => (200, None),
             Err(Refusal::Denied(status)) => (status.code.min(MOST_CODE), Some("no_error")),
@@ -137,15 +137,6 @@ impl WebhookCall<'_> {
         if let Some(error) = error {
             REJECTIONS.with_label_values(&[self.name, kind, operation, error, &code]).inc();
         }
-    }
-}
-
-fn operation_name(operation: AdmissionOperation) -> &'static str {
-    match operation {
-        AdmissionOperation::Create => "CREATE",
-        AdmissionOperation::Update => "UPDATE",
-        AdmissionOperation::Delete => "DELETE",
-        AdmissionOperation::Connect => "CONNECT",
     }
 }
 

@@ -18,7 +18,7 @@ impl Declared {
 fn convert(schema: &Schema, name: &str, within: &mut Vec<DefinitionId>) -> Declared {
     let Json::Ref(id) = schema.shape else { return inline(schema, name, within) };
     if within.contains(&id) {
-        return plain("dyn", Shape::Dyn, 2);
+        return of("dyn", Shape::Dyn, 2);
     }
     within.push(id);
     let declared = inline(schema, name, within);
@@ -26,12 +26,11 @@ fn convert(schema: &Schema, name: &str, within: &mut Vec<DefinitionId>) -> Decla
     declared
 }
 
-fn plain(name: &str, shape: Shape, min_size: i64) -> Declared {
+fn of(name: &str, shape: Shape, min_size: i64) -> Declared {
     Declared { name: name.to_owned(), shape, max_elements: i64::MAX, min_size, verbatim: false }
 }
 
 fn inline(schema: &Schema, name: &str, within: &mut Vec<DefinitionId>) -> Declared {
-    let of = plain;
     match &schema.resolve().shape {
         Json::Object(object) if object.properties().is_empty() => of("dyn", Shape::Dyn, 2),
         Json::Object(object) => {

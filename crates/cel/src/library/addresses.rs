@@ -3,7 +3,7 @@
 //! Source: <https://kubernetes.io/docs/reference/using-api/cel/#kubernetes-ip-address-library>
 
 use std::any::Any;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Library, Run};
 use crate::error::Error;
@@ -138,6 +138,8 @@ fn fault_of_fields(text: &str) -> String {
     "IPv4 address too short".to_owned()
 }
 
+const EMPTY_GAP: &str = "the :: must expand to at least one field of zeros";
+
 /// Of an IPv6 address.
 fn fault_of_groups(text: &str) -> String {
     let (mut rest, zone) = text.split_once('%').map_or((text, None), |(rest, zone)| (rest, Some(zone)));
@@ -163,6 +165,7 @@ fn fault_of_groups(text: &str) -> String {
                     at("embedded IPv4 address must replace the final 2 fields of the address", rest)
                 }
                 (_, 7..) => at("too many hex fields to fit an embedded IPv4 at the end of the address", rest),
+                _ if rest.parse::<Ipv4Addr>().is_ok() => EMPTY_GAP.to_owned(),
                 _ => fault_of_fields(rest),
             };
         }
@@ -186,7 +189,7 @@ fn fault_of_groups(text: &str) -> String {
     }
     match (rest.is_empty(), gap) {
         (false, _) => at("trailing garbage after address", rest),
-        (true, true) => "the :: must expand to at least one field of zeros".to_owned(),
+        (true, true) => EMPTY_GAP.to_owned(),
         (true, false) => "address string too short".to_owned(),
     }
 }

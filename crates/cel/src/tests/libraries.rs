@@ -195,6 +195,7 @@ fn what_is_wrong_with_an_address_is_told_in_gos_words() {
     check("256.2.3.4", "IPv4 field has value >255");
     check("1.2.x.4", "unexpected character (at \"x.4\")");
     check("1:2", "address string too short");
+    check("::1:2:3:4:5:6:1.2.3.4", "the :: must expand to at least one field of zeros");
     check("::g", "each colon-separated field must have at least one digit (at \"g\")");
     check("12345::", "each group must have 4 or less digits (at \"12345::\")");
     check("1:2:3:4:5:6:7:8:9", "trailing garbage after address (at \"9\")");

@@ -4,7 +4,8 @@ use ironclad_api::Object;
 use ironclad_api::quantity::Quantity;
 use k8s_openapi::api::core::v1 as api;
 
-use super::{Amounts, amounts, amounts_of, containers, demand, items};
+use super::{Amounts, amounts, amounts_of, demand, items};
+use crate::plugins::pod_references;
 
 /// Beyond this, thousandths do not fit an i64 (`resource.MaxMilliValue`).
 const MAX_IN_THOUSANDTHS: i64 = i64::MAX / 1000;
@@ -16,7 +17,7 @@ pub(super) fn of_pod(range: &api::LimitRange, pod: &Object) -> Vec<String> {
         match item.type_.as_str() {
             "Container" => {
                 for list in ["containers", "initContainers"] {
-                    for container in containers(pod, list) {
+                    for container in pod_references::list(pod, list) {
                         let resources = container.get("resources");
                         let of = |field: &str| amounts_of(resources.and_then(|all| all.get(field)));
                         faults.extend(

@@ -3,7 +3,8 @@
 use ironclad_api::Object;
 use serde_json::Value;
 
-use super::{Amounts, amounts_of, containers};
+use super::{Amounts, amounts_of};
+use crate::plugins::pod_references;
 
 /// Resources that a pod may ask for as a whole (KEP-2837).
 const POD_LEVEL: [&str; 2] = ["cpu", "memory"];
@@ -13,9 +14,9 @@ const POD_LEVEL: [&str; 2] = ["cpu", "memory"];
 pub(in crate::plugins) fn of_pod(pod: &Object, field: &str) -> Amounts {
     let of = |container: &Value| amounts_of(container.get("resources").and_then(|all| all.get(field)));
     let mut together = Amounts::new();
-    containers(pod, "containers").for_each(|container| add(&mut together, &of(container)));
+    pod_references::list(pod, "containers").for_each(|container| add(&mut together, &of(container)));
     let (mut sidecars, mut initial) = (Amounts::new(), Amounts::new());
-    for container in containers(pod, "initContainers") {
+    for container in pod_references::list(pod, "initContainers") {
         let mut own = of(container);
         if container["restartPolicy"] == "Always" {
             add(&mut together, &own);

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ironclad_api::quantity::Quantity;
-use ironclad_api::{Object, Status, field};
+use ironclad_api::{Status, field};
 use ironclad_client::typed::CacheExt;
 use ironclad_engine::gate::{AdmissionOperation, AdmissionRequest};
 use k8s_openapi::api::core::v1 as api;
@@ -104,11 +104,6 @@ fn amounts(list: Option<&BTreeMap<String, Text>>) -> Amounts {
 pub(super) fn amounts_of(list: Option<&Value>) -> Amounts {
     let read = |(name, value): (&String, &Value)| Some((name.clone(), Quantity::from_json(value).ok()?));
     list.and_then(Value::as_object).into_iter().flatten().filter_map(read).collect()
-}
-
-/// The containers of a list in a pod's spec.
-fn containers<'a>(pod: &'a Object, list: &str) -> impl Iterator<Item = &'a Value> {
-    pod.at(&["spec", list]).and_then(Value::as_array).into_iter().flatten()
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use ironclad_api::Object;
 use ironclad_client::testing::Objects;
 use ironclad_engine::gate::Context;
 use serde_json::json;
