@@ -440,7 +440,11 @@ async fn finish(
         class.write(headers);
     }
     let record = &mut exchange.account.record;
-    reply::set(&mut reply, AUDIT_ID, &record.audit_id);
+    if let Ok(mut id) = http::HeaderValue::from_str(&record.audit_id) {
+        // No two are the same: in HTTP/2's table of headers it would only take room from others.
+        id.set_sensitive(true);
+        headers.insert(AUDIT_ID, id);
+    }
     warnings::write(&mut reply, &exchange.context.warnings.lock());
     record.code = reply.status().as_u16();
     if let Some(span) = exchange.span.take() {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
-use ironclad_api::{GroupResource, ObjectKey};
+use ironclad_api::{Entry, GroupResource, ObjectKey};
 use ironclad_client::typed::CacheExt;
 use ironclad_client::{Cache, Client};
 use ironclad_env::{Env, EnvironmentExt, Task};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use tokio::sync::mpsc;
 
-use crate::core::{Core, Decision};
+use crate::core::{Core, Decision, NAME};
 use crate::directory::CacheDirectory;
 use crate::inbox::{Inbox, Touched};
 use crate::writes::{Job, Outcome, Writer};
@@ -116,7 +116,11 @@ impl Driver {
     }
 
     fn pod_changed(&mut self, key: &ObjectKey) {
-        let pod = self.cache.get_as::<Pod>(&GroupResource::new("", "pods"), key);
+        let pods = GroupResource::new("", "pods");
+        let pod = match self.cache.get(&pods, key).is_some_and(|pod| is_anothers(&pod)) {
+            true => None,
+            false => self.cache.get_as::<Pod>(&pods, key),
+        };
         self.core.pod_changed(key, pod, self.env.elapsed());
     }
 
@@ -138,6 +142,12 @@ impl Driver {
             }
         }
     }
+}
+
+/// Whether another scheduler is to place it: not to be told from a pod that is not there, and not worth decoding.
+fn is_anothers(pod: &Entry) -> bool {
+    let scheduler = pod.field("spec.schedulerName").unwrap_or_default();
+    pod.field("spec.nodeName") == Some("") && !scheduler.is_empty() && scheduler != NAME
 }
 
 fn job(decision: Decision) -> Job {
