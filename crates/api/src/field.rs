@@ -1,51 +1,78 @@
 //! Validation errors of single fields (`k8s.io/apimachinery/pkg/util/validation/field`).
 
 use std::collections::HashSet;
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde_json::Value;
+use smallvec::SmallVec;
 
 use crate::goprint;
 
 /// Where a field stands in an object: `spec.containers[0].env[1].name`, `data[key.txt]`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Path(String);
+///
+/// Rules make a path for each field that they look at, and most fields are well: short ones take no memory of their own.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Path(SmallVec<[u8; 64]>);
+
+impl Clone for Path {
+    /// All bytes at once, where a derived one takes them one by one.
+    fn clone(&self) -> Self {
+        Self(SmallVec::from_slice(&self.0))
+    }
+}
 
 impl Path {
-    pub fn new(name: impl Into<String>) -> Self {
-        Self(name.into())
+    pub fn new(name: impl AsRef<str>) -> Self {
+        Self(SmallVec::from_slice(name.as_ref().as_bytes()))
     }
 
     /// The path before any field. Its first child prints without a leading dot.
     pub fn root() -> Self {
-        Self(String::new())
+        Self(SmallVec::new())
     }
 
     /// A field of this path. Several levels at once may be written with dots.
     pub fn child(&self, name: &str) -> Self {
-        match self.0.as_str() {
-            "" => Self(name.to_owned()),
-            parent => Self([parent, ".", name].concat()),
+        let mut path = self.clone();
+        if !path.0.is_empty() {
+            path.0.push(b'.');
         }
+        path.0.extend_from_slice(name.as_bytes());
+        path
     }
 
     pub fn index(&self, index: usize) -> Self {
-        Self(format!("{}[{index}]", self.0))
+        let mut path = self.clone();
+        // Writing to memory cannot fail.
+        let _ = write!(path, "[{index}]");
+        path
     }
 
     /// An entry of a map.
     pub fn key(&self, key: &str) -> Self {
-        Self([self.0.as_str(), "[", key, "]"].concat())
+        let mut path = self.clone();
+        for part in ["[", key, "]"] {
+            path.0.extend_from_slice(part.as_bytes());
+        }
+        path
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        // Put together of whole strings.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Write for Path {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
     }
 }
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -202,7 +229,7 @@ pub struct FieldError {
 
 impl FieldError {
     fn new(kind: ErrorKind, field: &Path, bad_value: BadValue, detail: impl Into<String>) -> Self {
-        Self { kind, field: field.0.clone(), bad_value, detail: detail.into() }
+        Self { kind, field: field.as_str().to_owned(), bad_value, detail: detail.into() }
     }
 
     /// The message without the field's name.
