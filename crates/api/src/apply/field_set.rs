@@ -224,8 +224,7 @@ impl FieldSet {
     pub(super) fn meets_fields_v1(&self, fields: &Value) -> bool {
         let Some(fields) = fields.as_object() else { return false };
         let meets = |node: &Node, below: &Value| {
-            let is_member = || below.as_object().is_none_or(Map::is_empty) || below.get(".").is_some();
-            (node.member && is_member()) || node.below.meets_fields_v1(below)
+            (node.member && ends_here(below)) || node.below.meets_fields_v1(below)
         };
         // The shorter side is looked up in the other.
         if fields.len() < self.nodes.len() {
@@ -237,6 +236,16 @@ impl FieldSet {
         self.nodes
             .iter()
             .any(|node| fields.get(&node.element.to_key()).is_some_and(|below| meets(node, below)))
+    }
+
+    /// Whether all paths of this set are in `fields`, which is a `fieldsV1`.
+    pub(super) fn is_within_fields_v1(&self, fields: &Value) -> bool {
+        self.nodes.iter().all(|node| {
+            let below = fields.get(node.element.to_key());
+            below.is_some_and(|below| {
+                (!node.member || ends_here(below)) && node.below.is_within_fields_v1(below)
+            })
+        })
     }
 
     /// The tree as `fieldsV1` has it: `{"f:spec":{".":{},"f:replicas":{}}}`.
@@ -263,6 +272,11 @@ impl FieldSet {
         });
         read.filter_map(Result::transpose).collect()
     }
+}
+
+/// Whether a path that leads to this part of a `fieldsV1` is in it.
+fn ends_here(below: &Value) -> bool {
+    below.as_object().is_none_or(Map::is_empty) || below.get(".").is_some()
 }
 
 /// First elements with what is below them, in any order. Those that come twice are put together.

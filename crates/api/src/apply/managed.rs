@@ -83,6 +83,13 @@ impl Fields {
         }
     }
 
+    pub(super) fn contain(&self, set: &FieldSet) -> bool {
+        match self {
+            Self::Raw(fields) => set.is_within_fields_v1(fields),
+            Self::Set(all) => set.difference(all).is_empty(),
+        }
+    }
+
     /// Takes out what is in `taken`.
     pub(super) fn subtract(&mut self, taken: &FieldSet) {
         let touched = match self {

@@ -132,20 +132,33 @@ pub(super) fn update(
 ) -> Result<Managed, ApplyError> {
     let mut changes = Changes::between(old, new, schema, reset, manager.api_version, versions);
     let mut managed = reconciled(managed, versions);
+    let id = ManagerId::new(manager.name, Operation::Update, manager.api_version, manager.subresource);
+    let before = managed.remove(&id);
     take(&mut managed, &mut changes)?;
-    let mut own = changes.here.changed;
-    own.subtract(&NEVER_OWNED);
-    if !own.is_empty() {
-        let id = ManagerId::new(manager.name, Operation::Update, manager.api_version, manager.subresource);
-        let fields = match managed.remove(&id) {
-            Some(before) => own.union(&before.fields.set()),
-            None => own,
-        };
-        let api_version = manager.api_version.to_owned();
-        managed.insert(id, Owned { fields: fields.into(), api_version, time: Some(now.to_owned()) });
-    }
+    let api_version = manager.api_version.to_owned();
+    let own = match before {
+        None => {
+            Owned { fields: ownable(changes.here.changed).into(), api_version, time: Some(now.to_owned()) }
+        }
+        Some(before) => {
+            let own = ownable(changes.here.changed.clone());
+            let time = if own.is_empty() { before.time } else { Some(now.to_owned()) };
+            Owned { fields: renewed(before.fields, own, changes.here.taken()), api_version, time }
+        }
+    };
+    managed.insert(id, own);
     managed.retain(|_, owned| !owned.fields.is_empty());
     Ok(managed)
+}
+
+/// What a manager owns that had `fields`, of which `taken` goes but for what is its `own`. Who writes again and again
+/// mostly writes the same fields: then they stay as they are.
+fn renewed(mut fields: Fields, own: FieldSet, taken: &FieldSet) -> Fields {
+    fields.subtract(&taken.difference(&own));
+    match fields.contain(&own) {
+        true => fields,
+        false => own.union(&fields.set()).into(),
+    }
 }
 
 /// Takes what has changed or gone from its owners. Owners in a version that is no more own nothing.
@@ -160,8 +173,9 @@ pub(super) fn take(managed: &mut Managed, changes: &mut Changes<'_>) -> Result<(
 }
 
 /// The set without the fields that no manager owns.
-pub(super) fn ownable(fields: &FieldSet) -> FieldSet {
-    fields.difference(&NEVER_OWNED)
+pub(super) fn ownable(mut fields: FieldSet) -> FieldSet {
+    fields.subtract(&NEVER_OWNED);
+    fields
 }
 
 /// Puts the oldest entries of updates together, a bucket for each version, until there are

@@ -145,7 +145,7 @@ fn merge_and_own(
     };
     take_from_others(request, &object, &mut managed, force)?;
 
-    let own = ownable(&own);
+    let own = ownable(own);
     if !own.is_empty() {
         let time = match equal(live, &object) {
             true => last.as_ref().and_then(|last| last.time.clone()),

@@ -162,6 +162,25 @@ fn an_update_takes_what_it_changes_and_frees_what_it_removes() {
 }
 
 #[test]
+fn who_writes_again_owns_what_it_wrote_and_no_more() {
+    let check = |what: &str, data: Value, want: Value| {
+        let live = created(json!({"a": "1", "b": "1"}));
+        let new = update_as(&live, config_map(data), "creator", LATER);
+        assert_eq!(owned(&new, "creator"), json!({ "f:data": want }), "{what}");
+        let time = if what == "less" { NOW } else { LATER };
+        assert_eq!(new["metadata"]["managedFields"][0]["time"], time, "{what}");
+    };
+    check("the same field", json!({"a": "2", "b": "1"}), json!({".": {}, "f:a": {}, "f:b": {}}));
+    check(
+        "another one",
+        json!({"a": "1", "b": "1", "c": "1"}),
+        json!({".": {}, "f:a": {}, "f:b": {}, "f:c": {}}),
+    );
+    check("less", json!({"a": "1"}), json!({".": {}, "f:a": {}}));
+    check("one of them, and less", json!({"a": "2"}), json!({".": {}, "f:a": {}}));
+}
+
+#[test]
 fn an_update_without_effect_changes_no_entry() {
     let live = created(json!({"a": "1"}));
     let new = update_as(&live, config_map(json!({"a": "1"})), "editor", LATER);
