@@ -11,7 +11,7 @@ use crate::goprint;
 /// Where a field stands in an object: `spec.containers[0].env[1].name`, `data[key.txt]`.
 ///
 /// Rules make a path for each field that they look at, and most fields are well: short ones take no memory of their own.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, Hash)]
 pub struct Path(SmallVec<[u8; 64]>);
 
 impl Clone for Path {
@@ -67,6 +67,12 @@ impl fmt::Write for Path {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0.extend_from_slice(text.as_bytes());
         Ok(())
+    }
+}
+
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Path").field(&self.as_str()).finish()
     }
 }
 

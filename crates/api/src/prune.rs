@@ -45,8 +45,11 @@ fn typed_object(fields: &mut Map<String, Value>, object: &Object) {
         !is_left_out(value, property)
     });
     for property in object.always() {
-        let zero = || if property.pointer { Value::Null } else { zero_value(&property.schema) };
-        fields.entry(property.name.as_ref()).or_insert_with(zero);
+        let name = property.name.as_ref();
+        if !fields.contains_key(name) {
+            let zero = if property.pointer { Value::Null } else { zero_value(&property.schema) };
+            fields.insert(name.to_owned(), zero);
+        }
     }
 }
 

@@ -120,10 +120,12 @@ pub fn decode(object: &Value) -> Result<Managed, String> {
 
 /// The managers that a client sent.
 pub(super) fn decode_strict(entries: Vec<Value>) -> Result<Managed, String> {
-    let managed = decode_stored(entries)?;
-    for owned in managed.values() {
+    let mut managed = decode_stored(entries)?;
+    for owned in managed.values_mut() {
         if let Fields::Raw(fields) = &owned.fields {
-            FieldSet::from_fields_v1(fields).map_err(|e| format!("error decoding set: {e}"))?;
+            // Kept as it was read: sets that stay raw are looked into by the text of their keys.
+            let set = FieldSet::from_fields_v1(fields).map_err(|e| format!("error decoding set: {e}"))?;
+            owned.fields = set.into();
         }
     }
     Ok(managed)

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::goprint;
 use crate::gvk::Name;
@@ -155,14 +155,31 @@ impl Eq for PathElement {}
 /// then strings, booleans, lists, maps and null.
 fn compare(a: &Value, b: &Value) -> Ordering {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => match (a.as_i64(), b.as_i64()) {
-            (Some(a), Some(b)) => a.cmp(&b),
-            _ => a.as_f64().unwrap_or_default().total_cmp(&b.as_f64().unwrap_or_default()),
-        },
+        (Value::Number(a), Value::Number(b)) => numbers(a, b),
         (Value::String(a), Value::String(b)) => a.cmp(b),
         (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
         _ => kind_rank(a).cmp(&kind_rank(b)).then_with(|| a.to_string().cmp(&b.to_string())),
     }
+}
+
+/// By size. An integer and a float near it are never both equal to a third: sorting needs an order.
+fn numbers(a: &Number, b: &Number) -> Ordering {
+    match (integer(a), integer(b)) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        _ => {
+            let (a, b) = (a.as_f64().unwrap_or_default(), b.as_f64().unwrap_or_default());
+            a.total_cmp(&b)
+        }
+    }
+}
+
+/// A number that is an integer, however it is written.
+fn integer(number: &Number) -> Option<i128> {
+    const EXACT: f64 = (1_u128 << 100) as f64;
+    if let Some(integer) = number.as_i128() {
+        return Some(integer);
+    }
+    number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < EXACT).map(|float| float as i128)
 }
 
 fn kind_rank(value: &Value) -> u8 {

@@ -89,6 +89,43 @@ fn set_algebra() {
 }
 
 #[test]
+fn elements_of_a_set_have_one_order_whatever_numbers_they_are() {
+    let number = |n: Value| PathElement::Value(n);
+    let base = 1_i64 << 62;
+    let float = number(json!(base as f64));
+    assert_eq!(float, number(json!(base)));
+    assert!(float < number(json!(base + 1)), "an integer that no float is");
+    assert_eq!(number(json!(1.0)), number(json!(1)));
+    assert!(number(json!(1)) < number(json!(1.5)) && number(json!(1.5)) < number(json!(2)));
+    let mut elements: Vec<Value> = (0..40).map(|n| json!(base + (n * 17) % 40)).collect();
+    elements.insert(25, json!(base as f64));
+    let schema = structural::resource(&json!({"type": "object", "properties": {"s": {
+        "type": "array", "x-kubernetes-list-type": "set", "items": {"type": "number"}}}}));
+    let mut object = json!({"apiVersion": "g/v1", "kind": "K", "metadata": {"name": "n"}, "s": elements});
+    track_update(None, &mut object, &schema, &v1("m"), NOW, &FieldSet::new());
+    let fields = owned(&object, "m");
+    assert_eq!(fields["f:s"].as_object().map(|set| set.len()), Some(41), "{fields}");
+}
+
+#[test]
+fn what_a_client_says_in_another_spelling_is_owned_all_the_same() {
+    let service = |ports: &[i64], label: &str| {
+        let ports: Vec<Value> = ports.iter().map(|port| json!({"port": port, "protocol": "TCP"})).collect();
+        json!({"apiVersion": "v1", "kind": "Service", "spec": {"ports": ports},
+            "metadata": {"name": "s", "uid": "u", "labels": {"a": label}}})
+    };
+    let port = json!({".": {}, "f:port": {}, "f:protocol": {}});
+    let fields = json!({"f:metadata": {"f:labels": {".": {}, "f:a": {}}},
+        "f:spec": {"f:ports": {"k:{\"protocol\":\"TCP\",\"port\":80}": port}}});
+    let live = service(&[80, 443], "1");
+    let mut new = service(&[443], "2");
+    new["metadata"]["managedFields"] = json!([{"manager": "m", "operation": "Update", "apiVersion": "v1",
+        "fieldsType": "FieldsV1", "fieldsV1": fields, "time": NOW}]);
+    track_update(Some(&live), &mut new, schema("", "Service"), &v1("m"), LATER, &FieldSet::new());
+    assert_eq!(owned(&new, "m"), json!({"f:metadata": {"f:labels": {".": {}, "f:a": {}}}}));
+}
+
+#[test]
 fn paths_are_printed_as_in_conflicts() {
     let check = |fields: Value, want: &str| {
         let paths = FieldSet::from_fields_v1(&fields).unwrap().paths();

@@ -125,7 +125,7 @@ fn topology(keywords: &Map<String, Value>) -> Option<Topology> {
 fn add_type_meta(schema: &mut Schema) {
     let Shape::Object(object) = &mut schema.shape else { return };
     let metadata = Catalog::builtin().id(OBJECT_META).map_or(Shape::Raw, Shape::Ref);
-    let mut properties = object.properties().to_vec();
+    let mut properties = std::mem::take(&mut object.properties);
     for (name, shape) in [("apiVersion", Shape::String), ("kind", Shape::String), ("metadata", metadata)] {
         let given = properties.iter_mut().find(|property| property.name == name);
         let default = given.and_then(|property| property.schema.default.take());
