@@ -32,6 +32,7 @@ mod spare;
 mod watch;
 mod writer;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -39,14 +40,13 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use ironclad_env::BoxFuture;
 use ironclad_store::{Range, RangeResult, Revision, Store, StoreError, Txn, TxnResult, Watch};
-use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::failure::{failed, stopped};
 use crate::reader::Query;
 use crate::shared::Shared;
 use crate::watch::EmbeddedWatch;
-use crate::writer::{Command, Desk, Writer};
+use crate::writer::{Command, Writer};
 
 /// How many transactions, and how many reads, may wait for their turn; more wait to be queued.
 const QUEUE: usize = 1024;
@@ -69,8 +69,7 @@ pub struct EmbeddedStore {
     /// Both are there until the store is dropped.
     commands: Option<mpsc::Sender<Command>>,
     queries: Option<mpsc::Sender<Query>>,
-    thread: Option<JoinHandle<()>>,
-    desk: Arc<Desk>,
+    writer: Option<JoinHandle<()>>,
 }
 
 impl EmbeddedStore {
@@ -87,21 +86,18 @@ impl EmbeddedStore {
         let shared = Arc::new(Shared::new(opened.index, opened.segments));
         let (commands, receiver) = mpsc::channel(QUEUE);
         let (queries, questions) = mpsc::channel(QUEUE);
-        let desk = Arc::new(Mutex::new(Some(Writer::new(shared.clone(), opened.log, opened.dropped))));
-        let (hub, writing) = (shared.clone(), desk.clone());
-        let thread = start("store-writer", path, move || {
-            writer::run(&writing, receiver);
+        let mut writer = Writer::new(shared.clone(), opened.log, opened.dropped);
+        let hub = shared.clone();
+        let writer = start("store-writer", path, move || {
+            let ended = catch_unwind(AssertUnwindSafe(|| writer.run(receiver)));
             hub.hub.close();
+            if ended.is_err() {
+                tracing::error!("the store's writer has stopped: restart ironclad");
+            }
         })?;
         let reading = shared.clone();
         start("store-reader", path, move || reader::run(&reading, questions))?;
-        Ok(Arc::new(Self {
-            shared,
-            commands: Some(commands),
-            queries: Some(queries),
-            desk,
-            thread: Some(thread),
-        }))
+        Ok(Arc::new(Self { shared, commands: Some(commands), queries: Some(queries), writer: Some(writer) }))
     }
 }
 
@@ -120,13 +116,7 @@ impl Store for EmbeddedStore {
     }
 
     fn txn(&self, txn: Txn) -> BoxFuture<'_, Result<TxnResult, StoreError>> {
-        Box::pin(async {
-            let commands = self.commands.as_ref().ok_or_else(stopped)?;
-            match writer::at_once(&self.desk, commands, txn) {
-                Ok(result) => result,
-                Err(txn) => ask(Some(commands), |reply| Command::Txn(txn, reply)).await,
-            }
-        })
+        Box::pin(ask(self.commands.as_ref(), |reply| Command::Txn(txn, reply)))
     }
 
     fn watch(&self, prefix: Bytes, after: Revision) -> Result<Box<dyn Watch>, StoreError> {
@@ -159,8 +149,8 @@ impl Drop for EmbeddedStore {
         self.commands = None;
         self.queries = None;
         // What was queued is committed and answered; the lock is free once the writer is gone.
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
         }
     }
 }

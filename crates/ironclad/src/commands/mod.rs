@@ -57,11 +57,9 @@ fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error, ""))
 }
 
-/// A runtime with a thread per core, for the roles; with two at least, since the store keeps one for as long as a quick
-/// disk takes to sync.
+/// A runtime with a thread per core, for the roles.
 fn many_threads() -> Result<tokio::runtime::Runtime, Failure> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(cores.max(2)).enable_all().build();
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     built.map_err(|error| Failure::failed(format!("cannot start threads: {error}"), ""))
 }
 
