@@ -57,7 +57,13 @@ pub(crate) fn from_tree<T: DeserializeOwned>(tree: &Map<String, Value>) -> Resul
         Value::Object(metadata) if name == "metadata" => (name.as_str(), Member::Metadata(metadata)),
         value => (name.as_str(), Member::Other(value)),
     });
-    T::deserialize(MapDeserializer::new(members)).or_else(|_: Error| from_map(tree.clone()))
+    T::deserialize(MapDeserializer::new(members)).or_else(|_: Error| {
+        let mut tree = tree.clone();
+        if let Some(Value::Object(metadata)) = tree.get_mut("metadata") {
+            metadata.remove("managedFields");
+        }
+        from_map(tree)
+    })
 }
 
 /// A member of an object.

@@ -235,6 +235,15 @@ fn object_ref(info: &RequestInfo) -> Option<ObjectRef<'_>> {
     })
 }
 
+/// A client's name for itself as events have it: at most 1024 bytes, then upstream's mark.
+pub fn shortened(user_agent: &str) -> String {
+    const MOST: usize = 1024;
+    match user_agent.len() {
+        ..=MOST => user_agent.to_owned(),
+        _ => [&user_agent[..user_agent.floor_char_boundary(MOST)], "...TRUNCATED"].concat(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use http::Method;
@@ -242,6 +251,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn long_names_of_clients_are_cut() {
+        let check = |name: String, want: usize| assert_eq!(super::shortened(&name).len(), want);
+        check("kubectl".into(), 7);
+        check("a".repeat(1024), 1024);
+        check("a".repeat(1025), 1024 + "...TRUNCATED".len());
+        check("é".repeat(600), 1024 + "...TRUNCATED".len());
+        check(format!("a{}", "é".repeat(600)), 1023 + "...TRUNCATED".len());
+    }
 
     #[test]
     fn a_line_says_who_did_what_and_what_came_of_it() {

@@ -87,7 +87,8 @@ impl Identification {
             (user, _) => Arc::new(user?),
         };
         // Without a token it was the certificate, which cannot change on a connection.
-        if token.is_none() && !peer.chain.is_empty() {
+        // Nobody is remembered: who is nobody on one path may not be so on another.
+        if token.is_none() && !peer.chain.is_empty() && user.name != ANONYMOUS {
             *peer.known.lock() = Some((elapsed, user.clone()));
         }
         Ok(user)

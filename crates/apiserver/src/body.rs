@@ -25,6 +25,10 @@ const SMALL: usize = 16 * 1024;
 /// them is several times as large, and lives as long.
 const MAX_TOGETHER: usize = 8 * 1024 * 1024;
 
+/// Whoever holds a share of that must send: so many bytes a second, after a while to begin with.
+const PACE: usize = 32 * 1024;
+const PACE_AFTER: Duration = Duration::from_secs(5);
+
 /// The unit in which it is taken.
 const UNIT: usize = 1024;
 
@@ -64,6 +68,24 @@ impl Share {
         Ok(())
     }
 
+    /// The next frame of a body of which so much has come since its share was taken. An error if it comes too slowly:
+    /// others wait for the share.
+    async fn frame_in_time<B>(
+        &self,
+        body: &mut B,
+        since: Duration,
+        come: usize,
+    ) -> Result<Option<Result<http_body::Frame<Bytes>, B::Error>>, Status>
+    where
+        B: Body<Data = Bytes> + Unpin + Send,
+        B::Error: Send,
+    {
+        let until = since + PACE_AFTER + Duration::from_secs((come / PACE) as u64);
+        let left = until.saturating_sub(self.env.elapsed());
+        let frame = self.env.timeout(left, body.frame()).await;
+        frame.ok_or_else(|| Status::timeout("the body of the request comes too slowly", 0))
+    }
+
     /// Gives back what the body did not need after all.
     fn keep(&self, bytes: usize) {
         if let Some(permit) = &mut *self.taken.lock() {
@@ -76,8 +98,8 @@ impl Share {
 /// The body, or 413; 429 if there was no share for it in time. Without one it is exempt.
 pub async fn read<B>(mut body: B, share: Option<&Share>) -> Result<Bytes, Status>
 where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
+    B: Body<Data = Bytes> + Unpin + Send,
+    B::Error: std::fmt::Display + Send,
 {
     let announced = body.size_hint();
     if announced.lower() > MAX_BODY as u64 {
@@ -88,7 +110,14 @@ where
     let mut untaken = share;
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+    let mut held: Option<(&Share, Duration)> = None;
+    loop {
+        let come = first.len() + rest.len();
+        let frame = match held {
+            None => body.frame().await,
+            Some((share, since)) => share.frame_in_time(&mut body, since, come).await?,
+        };
+        let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| Status::bad_request(error.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };
         let come = first.len() + rest.len() + data.len();
@@ -100,6 +129,7 @@ where
             && let Some(share) = untaken.take()
         {
             share.take(most.max(come)).await?;
+            held = Some((share, share.env.elapsed()));
         }
         // Most bodies are one frame, which needs no copy.
         match first.is_empty() {
@@ -142,7 +172,7 @@ mod tests {
     fn chunks(
         count: usize,
         size: usize,
-    ) -> impl Body<Data = Bytes, Error = std::convert::Infallible> + Unpin {
+    ) -> impl Body<Data = Bytes, Error = std::convert::Infallible> + Unpin + Send {
         let chunk = move |n: usize| Ok(Frame::data(Bytes::from(vec![n as u8; size])));
         StreamBody::new(stream::iter((0..count).map(chunk)))
     }
@@ -216,6 +246,24 @@ mod tests {
         assert_eq!(world.taken(), 0);
         assert!(read(begun(SMALL + 1), Some(&share)).now_or_never().is_none());
         assert_eq!(world.taken(), MAX_BODY, "nobody knows how much will come");
+    }
+
+    #[test]
+    fn a_large_body_that_stops_coming_is_not_waited_for() {
+        let world = World::new();
+        let check = |come: usize, within: u64, want: Option<u16>| {
+            let share = world.share();
+            let first = Frame::data(Bytes::from(vec![0; come]));
+            let body = stream::iter([Ok::<_, std::convert::Infallible>(first)]).chain(stream::pending());
+            let read = async move { read(StreamBody::new(body), Some(&share)).await.err() };
+            let refused = world.env.block_on(Duration::from_secs(within), read).flatten();
+            assert_eq!(refused.map(|status| status.code), want, "{come} in {within} s");
+            assert_eq!(world.taken(), 0);
+        };
+        check(SMALL + 1, 6, Some(504));
+        check(SMALL, 60, None);
+        check(PACE * 10, 14, None);
+        check(PACE * 10, 16, Some(504));
     }
 
     #[test]

@@ -30,7 +30,7 @@ use ironclad_env::EnvironmentExt;
 use ironclad_traces::Span;
 
 use crate::aggregation;
-use crate::audit::{self, Account, Level, Record, Stage, Tap, Verdict};
+use crate::audit::{self, Account, Level, Record, Stage, Verdict};
 use crate::body::Share;
 use crate::connect::upgrade::{Session, is_upgrade};
 use crate::fairness::{Class, Seated, TooMany};
@@ -79,7 +79,6 @@ struct Exchange {
     /// Keeps the connection in use.
     in_use: Arc<()>,
     class: Option<Class>,
-    tap: Tap,
     /// Of the connection, if it is upgraded.
     session: Session,
 }
@@ -137,7 +136,7 @@ fn begin(
         uri: written.to_owned(),
         received: shared.env.now(),
         source_ips: source_ips(connection, header(headers, &HeaderName::from_static("x-forwarded-for"))),
-        user_agent: user_agent.clone(),
+        user_agent: audit::shortened(&user_agent),
         user: None,
         impersonated: None,
         annotations: BTreeMap::new(),
@@ -156,7 +155,6 @@ fn begin(
         is_passed_on: false,
         in_use: connection.stream(),
         class: None,
-        tap: Tap::default(),
         session: Session::default(),
         known_resource: false,
         applies: header(headers, &CONTENT_TYPE) == "application/apply-patch+yaml",
@@ -320,7 +318,7 @@ async fn admit(
         return Ok(Err(text_error(account, "failed to store audit event")));
     }
     if account.verdict.level >= Level::Request && account.info.resource.is_some() {
-        request.extensions_mut().insert(exchange.tap.clone());
+        request.extensions_mut().insert(account.tap.clone());
     }
     let asked = || account.info.attributes(user.clone());
     let impersonated = impersonate(&*shared.authorizer, asked, request.headers_mut()).await?;
@@ -488,19 +486,21 @@ fn end(mut span: Span, record: &Record) {
 
 /// Keeps what was sent and answered, where the policy wants it. Such an answer is put together whole.
 async fn keep_objects(exchange: &mut Exchange, reply: Reply) -> Reply {
+    exchange.account.keep_request();
     let Account { info, record, verdict, .. } = &mut exchange.account;
     let Verdict { level, omit_managed_fields, .. } = *verdict;
-    if level < Level::Request || info.resource.is_none() {
-        return reply;
-    }
-    record.request_object = audit::object_of(&exchange.tap.take(), omit_managed_fields);
     // What others answer is theirs, and may have no end.
-    if level < Level::RequestResponse || exchange.is_passed_on || info.is_long_running() {
+    if level < Level::RequestResponse
+        || info.resource.is_none()
+        || exchange.is_passed_on
+        || info.is_long_running()
+    {
         return reply;
     }
     let (parts, body) = reply.into_parts();
-    // Our own bodies do not break off.
-    let whole = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let Ok(whole) = body.collect().await.map(|body| body.to_bytes()) else {
+        return reply::status(&Status::internal_error("the answer broke off"), &exchange.accepted);
+    };
     let plain = match parts.headers.contains_key(CONTENT_ENCODING) {
         true => reply::unpacked(&whole),
         false => whole.clone(),

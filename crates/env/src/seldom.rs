@@ -55,8 +55,9 @@ impl<F: Future> Future for Seldom<F> {
         if !self.bell.rung.load(Ordering::Acquire) {
             return Poll::Pending;
         }
-        // Before the future is polled: a ring from now on may be about what it does not see any more.
-        self.bell.rung.store(false, Ordering::Release);
+        // Before the future is polled: a ring from now on may be about what it does not see any more. What was done
+        // before a ring that this takes back is seen.
+        self.bell.rung.swap(false, Ordering::AcqRel);
         let waker = Waker::from(self.bell.clone());
         self.future.as_mut().poll(&mut Context::from_waker(&waker))
     }

@@ -98,6 +98,11 @@ impl Hub {
         wakers.into_iter().for_each(Waker::wake);
     }
 
+    /// Whether nothing will ever be published again.
+    pub fn is_closed(&self) -> bool {
+        self.0.lock().closed
+    }
+
     pub fn register(&self, prefix: Bytes, after: Revision) -> u64 {
         let mut state = self.0.lock();
         state.next_id += 1;

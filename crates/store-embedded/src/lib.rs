@@ -121,6 +121,9 @@ impl Store for EmbeddedStore {
 
     fn watch(&self, prefix: Bytes, after: Revision) -> Result<Box<dyn Watch>, StoreError> {
         self.shared.state.read().check_available(after)?;
+        if self.shared.hub.is_closed() {
+            return Err(stopped());
+        }
         let reader = self.queries.as_ref().ok_or_else(stopped)?.downgrade();
         Ok(Box::new(EmbeddedWatch::new(self.shared.clone(), reader, prefix, after)))
     }

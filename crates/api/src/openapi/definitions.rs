@@ -164,7 +164,8 @@ impl Definitions {
             .map(|property| (property.name.to_string(), self.property(definition, property)))
             .collect();
         keywords.insert("properties".to_owned(), Value::Object(properties));
-        let required: Vec<&str> = object.properties().iter().filter(|p| p.required).map(|p| &*p.name).collect();
+        let required: Vec<&str> =
+            object.properties().iter().filter(|p| p.required).map(|p| &*p.name).collect();
         if !required.is_empty() {
             keywords.insert("required".to_owned(), json!(required));
         }

@@ -108,7 +108,8 @@ impl Object {
         properties.sort_by(|a, b| a.name.cmp(&b.name));
         properties.shrink_to_fit();
         let places = || properties.iter().zip(0..);
-        let mut by_number: Vec<([u16; 3], u32)> = places().map(|(property, at)| (property.protobuf, at)).collect();
+        let mut by_number: Vec<([u16; 3], u32)> =
+            places().map(|(property, at)| (property.protobuf, at)).collect();
         by_number.retain(|(path, _)| path[0] != 0);
         by_number.sort_unstable();
         let by_number = by_number.into_iter().map(|(_, at)| at).collect();
@@ -123,7 +124,9 @@ impl Object {
         let (digest, at) = (digest(name), |at: u32| self.properties.get(at as usize));
         // Places are in the order of names, so those of one digest are too.
         let order = |(other, place): &(u32, u32)| {
-            other.cmp(&digest).then_with(|| at(*place).map(|property| property.name.as_ref()).cmp(&Some(name)))
+            other
+                .cmp(&digest)
+                .then_with(|| at(*place).map(|property| property.name.as_ref()).cmp(&Some(name)))
         };
         let found = self.by_digest.binary_search_by(order).ok()?;
         self.by_digest.get(found).and_then(|(_, place)| at(*place))

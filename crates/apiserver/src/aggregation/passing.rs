@@ -106,8 +106,11 @@ impl super::Aggregation {
 fn user_headers(user: &User) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     let mut add = |name: &str, value: &str| {
-        let invalid = |_| format!("net/http: invalid header field value for {}", quote(name));
-        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(invalid)?;
+        // Whoever receives it would take outer spaces off, and see another name.
+        let whole = Some(value).filter(|value| value.trim_matches([' ', '\t']) == *value);
+        let value = whole.and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
+        let value =
+            value.ok_or_else(|| format!("net/http: invalid header field value for {}", quote(name)))?;
         let name = HeaderName::try_from(name).map_err(|error| error.to_string())?;
         headers.append(name, value);
         Ok::<(), String>(())
@@ -156,6 +159,7 @@ mod tests {
         };
         check("josé", "größe", Ok(2));
         check("a\nb", "dev", Err("net/http: invalid header field value for \"x-remote-user\""));
+        check("jane", " system:masters", Err("net/http: invalid header field value for \"x-remote-group\""));
         check("jane", "a\0b", Err("net/http: invalid header field value for \"x-remote-group\""));
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ironclad_api::status::{Outcome, Status};
 use ironclad_env::Env;
 
-use super::{Record, Sinks, Stage, Verdict};
+use super::{Level, Record, Sinks, Stage, Tap, Verdict, object_of};
 use crate::request_info::RequestInfo;
 
 /// As upstream has it of an answer that nobody has seen.
@@ -17,6 +17,8 @@ pub struct Account {
     pub record: Record,
     /// How much of it is written.
     pub verdict: Verdict,
+    /// What its client has sent.
+    pub tap: Tap,
     sinks: Option<Arc<Sinks>>,
     env: Env,
     /// Whether its last stage has been written.
@@ -25,7 +27,7 @@ pub struct Account {
 
 impl Account {
     pub fn new(env: Env, sinks: Option<Arc<Sinks>>, info: RequestInfo, record: Record) -> Self {
-        Self { info, record, verdict: Verdict::default(), sinks, env, is_closed: false }
+        Self { info, record, verdict: Verdict::default(), tap: Tap::default(), sinks, env, is_closed: false }
     }
 
     /// It is known who asks, and how much of that is written. False as of [`Self::reached`]; then there is no more.
@@ -53,6 +55,14 @@ impl Account {
         self.is_closed = true;
     }
 
+    /// Keeps what was sent, where the policy wants it.
+    pub fn keep_request(&mut self) {
+        if self.verdict.level >= Level::Request && self.info.resource.is_some() {
+            let sent = self.tap.take();
+            self.record.request_object = object_of(&sent, self.verdict.omit_managed_fields);
+        }
+    }
+
     fn wanted(&self, stage: Stage) -> Option<Arc<Sinks>> {
         let is_wanted = !self.is_closed && self.verdict.writes(stage, self.record.code);
         self.sinks.clone().filter(|_| is_wanted)
@@ -76,6 +86,7 @@ impl Drop for Account {
             let early = Status { outcome: Outcome::Success, code: 200, ..Status::unclassified(CLOSED_EARLY) };
             self.record.code = early.code;
             self.record.status = Some(early);
+            self.keep_request();
         }
         let Some(sinks) = self.wanted(Stage::ResponseComplete) else { return };
         let (whole, posted) = self.lines(&sinks, Stage::ResponseComplete);

@@ -62,7 +62,9 @@ impl Sinks {
         }
         match (&self.webhook, event) {
             (Some(webhook), Some(event)) => webhook.post(event.into()).await,
-            _ => true,
+            // It was too large.
+            (Some(webhook), None) => !webhook.must_have_all(),
+            (None, _) => true,
         }
     }
 

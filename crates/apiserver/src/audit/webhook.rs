@@ -118,6 +118,11 @@ impl Outbox {
         self.shared.settings.largest_event.is_none_or(|largest| event.len() <= largest)
     }
 
+    /// Whether a request must not go on whose first event it has not taken.
+    pub fn must_have_all(&self) -> bool {
+        self.shared.settings.mode == Mode::BlockingStrict
+    }
+
     /// One event, as JSON. False if the request that it is of must not go on.
     pub async fn post(&self, event: Bytes) -> bool {
         match self.shared.settings.mode {

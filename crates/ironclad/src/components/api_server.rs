@@ -88,6 +88,12 @@ fn audit(context: &Context) -> Result<audit::Plan, Error> {
         Some(path) => Some(audit_webhook(&api.audit_webhook, Remote::load(context.env.clone(), path)?)),
         None => None,
     };
+    let strict = webhook.as_ref().is_some_and(|webhook| webhook.mode == audit::webhook::Mode::BlockingStrict);
+    if strict && matches!(policy, audit::Policy::Standard) {
+        return Err("api.auditWebhook.mode: blocking-strict refuses requests by their first event, RequestReceived, which is \
+                    written only by a policy of your own: name one in api.auditPolicy"
+            .into());
+    }
     Ok(audit::Plan { policy, file, webhook })
 }
 
