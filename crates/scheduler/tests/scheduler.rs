@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ironclad_api::entry::EntryMeta;
+use ironclad_api::entry::{EntryMeta, FieldReader, Fields};
 use ironclad_api::status::Status;
 use ironclad_api::{Entry, GroupResource, Object, ObjectKey};
 use ironclad_client::{Body, Cache, CachedResource, Change, Client, Observer, Operation, Request};
@@ -13,6 +13,21 @@ use ironclad_env::{BoxFuture, SimEnv};
 use ironclad_scheduler::Scheduler;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+
+/// The fields of pods that the scheduler asks for.
+struct Selectable;
+
+impl FieldReader for Selectable {
+    fn position(&self, name: &str) -> Option<usize> {
+        ["spec.nodeName", "spec.schedulerName"].iter().position(|known| *known == name)
+    }
+
+    fn read(&self, json: &[u8]) -> Box<[Box<str>]> {
+        let pod: Value = serde_json::from_slice(json).expect("JSON");
+        let text = |field| pod["spec"][field].as_str().unwrap_or_default().into();
+        ["nodeName", "schedulerName"].map(text).into()
+    }
+}
 
 /// Cache and API at once: what is written is seen at once.
 #[derive(Default)]
@@ -35,7 +50,9 @@ impl Cluster {
         let object = Object::from_value(object).expect("an object");
         let mut state = self.state.lock();
         state.revision += 1;
-        let meta = EntryMeta { key: object.key(), uid: object.uid().to_owned(), ..EntryMeta::default() };
+        let fields = Fields::read_by(Arc::new(Selectable));
+        let meta =
+            EntryMeta { key: object.key(), uid: object.uid().to_owned(), fields, ..EntryMeta::default() };
         let json = Bytes::from(serde_json::to_vec(&object).expect("JSON"));
         let new = Arc::new(Entry::new(meta, state.revision, json));
         let old = state.entries.insert((resource.clone(), object.key()), new.clone());
@@ -179,6 +196,24 @@ fn a_pod_that_fits_nowhere_says_why_and_is_bound_when_there_is_room() {
     cluster.put("nodes", node("b", "1"));
     env.run_for(Duration::from_secs(1));
     assert_eq!(cluster.node_of(waits), "b");
+}
+
+#[test]
+fn anothers_pods_are_left_alone_and_take_their_room_all_the_same() {
+    let (env, cluster, _running) = start();
+    let anothers = |name: &str, node: &str| {
+        let mut pod = pod(name, "800m", 0);
+        (pod["spec"]["schedulerName"], pod["spec"]["nodeName"]) = (json!("another"), json!(node));
+        pod
+    };
+    cluster.put("pods", anothers("waits", ""));
+    cluster.put("pods", anothers("placed", "a"));
+    cluster.put("pods", pod("ours", "800m", 0));
+    env.run_for(Duration::from_secs(1));
+    assert_eq!([cluster.node_of("waits"), cluster.node_of("ours")], ["", ""]);
+    cluster.put("nodes", node("b", "1"));
+    env.run_for(Duration::from_secs(1));
+    assert_eq!([cluster.node_of("waits"), cluster.node_of("ours")], ["", "b"]);
 }
 
 #[test]
