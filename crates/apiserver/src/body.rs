@@ -25,8 +25,9 @@ const SMALL: usize = 16 * 1024;
 /// them is several times as large, and lives as long.
 const MAX_TOGETHER: usize = 8 * 1024 * 1024;
 
-/// Whoever holds a share of that must send: so many bytes a second, after a while to begin with.
-const PACE: usize = 32 * 1024;
+/// Whoever holds a share of that must send: so many bytes a second, after a while to begin with. Slow links get through:
+/// a whole request has 60 seconds, which asks more of large bodies.
+const PACE: usize = 16 * 1024;
 const PACE_AFTER: Duration = Duration::from_secs(5);
 
 /// The unit in which it is taken.
