@@ -176,8 +176,9 @@ fn numbers(a: &Number, b: &Number) -> Ordering {
 /// A number that is an integer, however it is written.
 fn integer(number: &Number) -> Option<i128> {
     const EXACT: f64 = (1_u128 << 100) as f64;
-    if let Some(integer) = number.as_i128() {
-        return Some(integer);
+    // As in Go, an integer that is none of 64 bits with a sign is a float.
+    if let Some(integer) = number.as_i64() {
+        return Some(integer.into());
     }
     number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < EXACT).map(|float| float as i128)
 }
